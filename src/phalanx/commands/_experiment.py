@@ -1,0 +1,106 @@
+"""Experiment: the whole configuration of a run, every key typed. Light: importing it does not load torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from phalanx.core import catalogue, config
+from phalanx.core.catalogue import Strict
+from phalanx.core.errors import ConfigError
+from phalanx.data.settings import DataConfig, ViewsConfig
+from phalanx.predict.settings import PredictConfig
+from phalanx.train.settings import TrainConfig
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+
+class SubmitConfig(Strict):
+    """The `submit:` section.
+
+    Args:
+        dialect: a named dialect of `mask/dialect.py`.
+        sample: a sample submission to compare with, relative to the data set's root; ignored when absent.
+    """
+
+    dialect: str = "handbone"
+    sample: str | None = None
+
+
+class Experiment(Strict):
+    """A run, from data to submission.
+
+    Args:
+        run: name of the run's folder; the configuration's name unless told otherwise.
+        runs: where run folders lie.
+        seed: seeds everything.
+        members: name -> what this member changes (`model`, `loss`, `method`, `train`, `views`, `predict`, `seed`,
+            `data.size`, `data.fit`). Empty: one member, the experiment itself.
+    """
+
+    run: str = Field(pattern=_NAME)
+    runs: Path = Path("runs")
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    data: DataConfig
+    views: ViewsConfig = ViewsConfig()
+    model: catalogue.choice("models")  # type: ignore[valid-type]
+    loss: catalogue.choice("losses") = Field(default={"name": "weighted_sum"}, validate_default=True)  # type: ignore[valid-type]
+    method: catalogue.choice("methods") = Field(default={"name": "supervised"}, validate_default=True)  # type: ignore[valid-type]
+    train: TrainConfig = TrainConfig()
+    predict: PredictConfig = PredictConfig()
+    submit: SubmitConfig = SubmitConfig()
+    members: dict[str, dict[str, Any]] = {}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Experiment:
+        step = 2 ** getattr(self.model, "depth", 0)
+        if any(side % step or side < step for side in self.data.size):
+            raise ValueError(f"data.size must be a multiple of {step} for this encoder, is {list(self.data.size)}")
+        return self
+
+
+def load(folder: Path, name: str, overrides: Sequence[str]) -> Experiment:
+    """`configs/NAME.yaml` with overrides, validated, its members too.
+
+    Raises:
+        ConfigError: naming the bad key and the nearest valid ones.
+    """
+    values = config.load(folder, name, overrides)
+    values.setdefault("run", name)
+    # The light sections first: a typo in them is told before any method, and with it torch, is imported.
+    experiment = config.validate(Experiment, values)
+    members(experiment)
+    return experiment
+
+
+def members(experiment: Experiment) -> dict[str, Experiment]:
+    """The members by name, each as a whole experiment; a run without `members:` has one, called "".
+
+    Raises:
+        ConfigError: a member changes the data set or the folds, which all members share.
+    """
+    if not experiment.members:
+        return {"": experiment}
+    shared = experiment.model_dump(mode="json", exclude={"members"})
+    built = {}
+    for name, changes in experiment.members.items():
+        if name.startswith("fold") or not name.replace("_", "").replace("-", "").isalnum():
+            raise ConfigError("a member's name must be letters, digits, - and _, and not begin with 'fold'", name, "rename it")
+        member = _validated(name, config.merge(shared, changes))
+        same = ("dataset", "rasteriser", "folds", "limit", "unreadable", "cache")
+        differing = [key for key in same if getattr(member.data, key) != getattr(experiment.data, key)]
+        differing += [key for key in ("run", "runs", "submit") if getattr(member, key) != getattr(experiment, key)]
+        if differing:
+            raise ConfigError(f"member {name} changes what all members share", differing[0], "move it out of members:")
+        built[name] = member
+    return built
+
+
+def _validated(name: str, values: dict[str, Any]) -> Experiment:
+    try:
+        return config.validate(Experiment, values)
+    except ConfigError as error:
+        raise ConfigError(f"member {name}: {error.wrong}", error.seen, error.fix) from None

@@ -1,0 +1,187 @@
+"""Member: one network of a run, trained on every fold, its predictions stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from phalanx import __version__
+from phalanx.commands import _cases
+from phalanx.commands._cases import Cases
+from phalanx.commands._experiment import Experiment
+from phalanx.commands._run_folder import LOG, RunFolder
+from phalanx.core import catalogue
+from phalanx.core.case import Case
+from phalanx.core.geometry import Geometry
+from phalanx.core.progress import track
+from phalanx.data import cache as caches
+from phalanx.data import loader as loaders
+from phalanx.data.cache import Cache
+from phalanx.data.views import Views
+from phalanx.predict import predictor
+from phalanx.store.predictions import Writer
+from phalanx.train import fit
+from phalanx.train.checkpoints import load_weights
+
+
+class Member:
+    """A member of a run.
+
+    Args:
+        name: "" when it is the only one; its files then lie in the run folder itself.
+        experiment: its whole configuration.
+        cases: what the run works on.
+        run: the run folder.
+    """
+
+    def __init__(self, name: str, experiment: Experiment, cases: Cases, run: RunFolder) -> None:
+        self.name, self.experiment, self.cases, self.run = name, experiment, cases, run
+        self.folder = run.path / name if name else run.path
+        self.cache: Cache = _cases.cache_of(experiment, cases.labels)
+        views = experiment.views
+        self.training = Views(views.train, views.mean, views.std)
+        self.evaluation = Views(views.evaluate, views.mean, views.std, section="views.evaluate", geometric=False)
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The folds that are trained."""
+        settings = self.experiment.data.folds
+        return settings.train or tuple(range(settings.count))
+
+    @property
+    def title(self) -> str:
+        """What the log calls it."""
+        return self.name or self.experiment.run
+
+    def work(self) -> None:
+        """Train, predict the held-out cases of each fold, predict the test cases; whatever is done already is kept."""
+        with self.run.timed("decode"):
+            _cases.fill([*self.cases.train.values(), *self.cases.test.values()], self.cache)
+        for fold in self.folds:
+            with self.run.timed(f"train {self.title} fold {fold}".replace("  ", " ")):
+                self._train(fold)
+        with self.run.timed("predict"):
+            self._predict_oof()
+            self._predict_test()
+
+    def method(self, fold: int, counts: np.ndarray | None = None, shares: np.ndarray | None = None) -> Any:
+        """A fresh method for a fold; `shares` sets the head's bias at the class prior."""
+        experiment, labels = self.experiment, self.cases.labels
+        made = 0
+
+        def make_net() -> nn.Module:
+            nonlocal made
+            torch.manual_seed(int(np.random.SeedSequence((experiment.seed, fold, made)).generate_state(1)[0]))
+            made += 1
+            config = experiment.model if shares is not None else _untrained(experiment.model)
+            network = catalogue.build("models", config).build(len(labels))
+            if shares is not None and experiment.train.prior_bias:
+                network.start_at_prior(torch.from_numpy(shares), labels.exclusive)
+            return network
+
+        loss = catalogue.build("losses", experiment.loss, labels)
+        counted = torch.from_numpy(np.ones(len(labels)) if counts is None else counts)
+        return catalogue.build("methods", experiment.method, make_net, labels, loss, counted)
+
+    def _train(self, fold: int) -> None:
+        folder = self.folder / f"fold{fold}"
+        if (folder / "fold.json").is_file():
+            return
+        train, held = self.cases.part(fold, held=False), self.cases.part(fold, held=True)
+        shares, counts = caches.prior((self.cache.item(case) for case in train), self.cases.labels)
+        method = self.method(fold, counts, shares)
+        config, seed = self.experiment.train, _mix(self.experiment.seed, fold)
+        truth = {case.id: _truth(self.cache, case) for case in held}
+        LOG.info("%s fold %d: %d cases to learn from, %d held out", self.title, fold, len(train), len(held))
+        summary = fit.fit(
+            method,
+            loaders.loader(self._data(train, self.training, seed), config.batch_size, workers=config.workers, shuffle=True),
+            loaders.loader(self._data(held, self.evaluation, seed), self.experiment.predict.batch_size, workers=0, shuffle=False),
+            truth,
+            labels=self.cases.labels,
+            config=config,
+            folder=folder,
+            seed=seed,
+        )  # fmt: skip
+        dice = summary["val_dice"]
+        LOG.info("%s fold %d: done, val Dice %s of epoch %d, %.0f s", self.title, fold,
+                 "not measured" if dice is None else f"{dice:.4f}", summary["epoch"] + 1, summary["seconds"])  # fmt: skip
+
+    def _predict_oof(self) -> None:
+        target = self.folder / "oof.zarr"
+        if target.exists():
+            return
+        writer = self._writer(target, "out-of-fold")
+        for fold in self.folds:
+            held = self.cases.part(fold, held=True)
+            if not all(case.id in writer for case in held):
+                self._predict([fold], held, writer, f"{self.title} fold {fold}: held-out cases")
+        writer.close()
+
+    def _predict_test(self) -> None:
+        target = self.folder / "test.zarr"
+        if target.exists() or not self.cases.test:
+            return
+        writer = self._writer(target, "test")
+        self._predict(list(self.folds), list(self.cases.test.values()), writer, f"{self.title}: test cases")
+        writer.close()
+
+    def _predict(self, folds: list[int], cases: list[Case], writer: Writer, title: str) -> None:
+        predictors = [self._predictor(fold) for fold in folds]
+        precision = json.loads((self.folder / f"fold{folds[0]}" / "fold.json").read_text())["precision"]
+        predictor.into_store(predictors, self._batches(cases, writer, title), writer, precision=precision)
+
+    def _predictor(self, fold: int) -> Callable[[Tensor], Tensor]:
+        method = self.method(fold)
+        load_weights(method, self.folder / f"fold{fold}" / "weights.safetensors")
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        method = method.to(device, memory_format=torch.channels_last).eval()
+        return predictor.flipped(method.predict, self.experiment.predict.flips)
+
+    def _batches(
+        self, cases: Sequence[Case], writer: Writer, title: str
+    ) -> Iterator[tuple[tuple[str, ...], Tensor, list[Geometry]]]:
+        """Fixed groups of cases. A group with one case missing comes whole: the last bits of a network's arithmetic depend
+        on the size of the batch, and a resumed run must end as an unbroken one."""
+        size = self.experiment.predict.batch_size
+        data = self._data(cases, self.evaluation, 0)
+        for start in track(range(0, len(cases), size), title):
+            group = cases[start : start + size]
+            if all(case.id in writer for case in group):
+                continue
+            batch = loaders.collate([data[0, start + index] for index in range(len(group))])
+            yield batch.ids, batch.x, [data.item(start + index).geometry for index in range(len(group))]
+
+    def _data(self, cases: Sequence[Case], views: Views, seed: int) -> loaders.CaseDataset:
+        return loaders.CaseDataset(cases, self.cache, views, self.cases.labels, seed)
+
+    def _writer(self, path: Path, kind: str) -> Writer:
+        attributes = {
+            "kind": kind,
+            "member": self.name,
+            "folds": list(self.folds),
+            "config": self.experiment.model_dump(mode="json", exclude={"runs": True, "train": {"workers"}, "data": {"cache"}}),
+            "phalanx": __version__,
+        }
+        return Writer(path, self.cases.labels, attributes, self.experiment.predict.dtype)
+
+
+def _untrained(config: Any) -> Any:
+    """A model's configuration without pretrained weights: a fold's own weights follow."""
+    return config.model_copy(update={"weights": None}) if "weights" in type(config).model_fields else config
+
+
+def _truth(cache: Cache, case: Case) -> tuple[Geometry, list[np.ndarray]]:
+    item = cache.item(case)
+    assert item.truth is not None
+    return item.geometry, item.truth
+
+
+def _mix(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -1,0 +1,82 @@
+"""`python run.py config=NAME`: check the data, train the folds, predict, combine, submit, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from phalanx.commands import _experiment
+from phalanx.commands._exit import guarded
+from phalanx.commands._experiment import Experiment
+from phalanx.core import config
+from phalanx.mask import dialect
+
+_USAGE = """Usage: python run.py config=NAME [key=value ...] [--print] [--help]
+
+The main job: checks the data, trains the folds, predicts the held-out (OOF) and the test cases, writes submission,
+scores and report to runs/NAME. Run it again and it goes on where it stopped.
+
+  --print   show the resolved configuration and stop
+
+Examples:
+  python run.py config=phantom
+  python run.py config=unetpp_hrnet data.dataset.root=/data/hands train.batch_size=4
+  python run.py config=phantom run=quick data.limit=6 train.epochs=2 data.folds.train=[0]
+
+Configurations (configs/NAME.yaml):"""
+
+
+def main(arguments: Sequence[str], configs: Path) -> int:
+    """Run the command line; returns the exit status (0 done, 1 input at fault, 2 wrong usage)."""
+    if "--help" in arguments or "-h" in arguments or not arguments:
+        print(_USAGE)
+        for name, line in config.available(configs).items():
+            print(f"  {name:18} {line}")
+        return 0 if arguments else 2
+    flags = [text for text in arguments if text.startswith("-")]
+    named = [text.partition("=")[2] for text in arguments if text.startswith("config=")]
+    if len(named) != 1 or set(flags) - {"--print"}:
+        wrong = next((flag for flag in flags if flag != "--print"), None)
+        hint = f"unknown option {wrong}" if wrong else "config=NAME is needed, once"
+        print(f"run.py: {hint}; see python run.py --help", file=sys.stderr)
+        return 2
+    overrides = [text for text in arguments if not text.startswith(("config=", "-"))]
+    return guarded(lambda: _start(configs, named[0], overrides, show="--print" in flags))
+
+
+def _start(configs: Path, name: str, overrides: list[str], show: bool) -> None:
+    experiment = _experiment.load(configs, name, overrides)
+    if show:
+        print(config.to_yaml(experiment), end="")
+        return
+    work(experiment)
+
+
+def work(experiment: Experiment) -> None:
+    """The whole job of one experiment, or what of it is still to do."""
+    dialect.named(experiment.submit.dialect)
+    from phalanx.commands import _cases, _outcome, report
+    from phalanx.commands._member import Member
+    from phalanx.commands._run_folder import LOG, RunFolder
+
+    folder = RunFolder(experiment.runs / experiment.run, experiment.model_dump(mode="json"))
+    try:
+        LOG.info("Run folder %s", folder.path)
+        with folder.timed("check"):
+            cases = _cases.prepare(experiment, folder)
+        chosen = [
+            Member(name, member, cases, folder) for name, member in _experiment.members(experiment).items()
+        ]
+        for member in chosen:
+            member.work()
+        with folder.timed("combine"):
+            scores = _outcome.conclude(experiment, cases, folder)
+        with folder.timed("report"):
+            page = report.write(experiment, cases, folder.path)
+        for entry in scores:
+            low, high = entry["interval"]
+            LOG.info("%-28s %-5s %.4f [%.4f, %.4f] on %d cases", entry["of"], entry["metric"], entry["mean"], low, high, entry["cases"])
+        LOG.info("Look at %s", page)
+    finally:
+        folder.close()

@@ -1,0 +1,1 @@
+"""From cases to batches: folds, decoding, integrity checks, caches, views and loaders."""

@@ -1,0 +1,1 @@
+"""Combining predictions; no network is ever loaded here."""

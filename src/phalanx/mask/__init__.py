@@ -1,0 +1,1 @@
+"""Masks as runs of pixels: what they are made from, written as, measured and drawn by, without torch."""

@@ -1,0 +1,1 @@
+"""Learning rules, one file each: how a batch becomes a loss."""

@@ -1,0 +1,1 @@
+"""Scores, one file each: exact counts of pixels first, one formula after."""

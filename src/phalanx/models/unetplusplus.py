@@ -1,0 +1,32 @@
+"""UNet++: nested skip connections between the encoder's scales and the decoder's.
+
+Source: Zhou et al. 2018, https://arxiv.org/abs/1807.10165.
+Differs: no deep supervision; any pretrained encoder (both by SMP).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from phalanx.models._encoder import EncoderConfig
+
+if TYPE_CHECKING:
+    from phalanx.models._smp import SmpNetwork
+
+
+class UnetPlusPlus:
+    """Builds a UnetPlusPlus; torch is imported when it does."""
+
+    class Config(EncoderConfig):
+        """See `EncoderConfig`."""
+
+        name: Literal["unetplusplus"] = "unetplusplus"
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def build(self, num_classes: int) -> SmpNetwork:
+        """The network with `num_classes` output channels."""
+        from phalanx.models import _smp
+
+        return _smp.build("UnetPlusPlus", self.config, num_classes, decoder_channels=self.config.decoder_channels)

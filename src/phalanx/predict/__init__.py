@@ -1,0 +1,1 @@
+"""From images to stored logits: flips, windows, the predictor."""

@@ -1,0 +1,1 @@
+"""Predictions on disk: every network's logits, kept, compact and safe."""

@@ -1,0 +1,1 @@
+"""Submissions: writing the file a scoring server takes, and finding what it would reject."""

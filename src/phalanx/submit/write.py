@@ -1,0 +1,105 @@
+"""Write a submission: the same masks give the same bytes, and the file is there whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from phalanx.core import files
+from phalanx.core.errors import SubmissionError
+from phalanx.mask import components, runs
+from phalanx.mask.dialect import Dialect, encode
+
+Masks = Mapping[str, np.ndarray]
+
+
+def write(
+    path: Path,
+    dialect: Dialect,
+    rows: Iterable[tuple[str, tuple[int, int], Masks]],
+    class_names: Sequence[str],
+    *,
+    overwrite: bool = False,
+) -> int:
+    r"""Write the masks of every image, in the order given, with `\n` line ends.
+
+    A dialect of classes gets one row an image and class, in the order of `class_names`; a dialect of instances one row
+    a connected object (8-connected, by first pixel), or one row with the empty text for an image and class without any.
+
+    Args:
+        path: the CSV.
+        dialect: how it is written.
+        rows: case id, `(height, width)` of the image, and runs by class name; drawn one at a time.
+        class_names: the classes, all of which every image must have runs for, empty ones included.
+        overwrite: replace a file of this name.
+
+    Returns:
+        The number of rows behind the header.
+
+    Raises:
+        SubmissionError: the file exists, there is nothing to write, an image comes twice or cannot be named in a CSV,
+            its classes are not `class_names`, or the dialect has no column to tell several classes apart.
+        ValueError: runs that do not fit the image.
+    """
+    if path.exists() and not overwrite:
+        raise SubmissionError(
+            "the submission exists already", path, "choose another name, or say that it may be replaced"
+        )
+    if dialect.columns.label is None and len(class_names) != 1:
+        seen = f"{dialect.name} for {len(class_names)} classes"
+        raise SubmissionError("the dialect has no column for the class", seen, "choose one class or another dialect")
+    count = 0
+    seen_keys: set[str] = set()
+    with files.whole(path) as temporary, temporary.open("wb") as file:
+        file.write(_line(dialect.header))
+        for case, size, masks in rows:
+            key = dialect.key(case)
+            _check(case, key, seen_keys, masks, class_names)
+            for name in class_names:
+                runs.check(masks[name], size)
+                for text in _texts(masks[name], size, dialect):
+                    file.write(_line((key, text) if dialect.columns.label is None else (key, name, text)))
+                    count += 1
+        if not count:
+            raise SubmissionError("there is nothing to submit", f"no image for {path}", "give at least one image")
+    return count
+
+
+def _texts(mask: np.ndarray, size: tuple[int, int], dialect: Dialect) -> Iterator[str]:
+    """The texts of one mask, one for each row it takes."""
+    objects = components.split(mask, size) if dialect.unit == "instance" and len(mask) else [mask]
+    for part in objects:
+        yield encode(part, size, dialect)
+
+
+def _check(case: str, key: str, seen: set[str], masks: Masks, class_names: Sequence[str]) -> None:
+    if not key or "\0" in key or not _is_text(key):
+        raise SubmissionError("a case has an id that no CSV can hold", repr(case), "rename the image")
+    if key in seen:
+        raise SubmissionError("an image comes twice", f"{key} (case {case})", "give every case once")
+    seen.add(key)
+    if set(masks) != set(class_names):
+        absent, extra = sorted(set(class_names) - set(masks)), sorted(set(masks) - set(class_names))
+        differ = f"{case}: missing {absent[:3]}, unknown {extra[:3]}"
+        raise SubmissionError("the masks of an image are not those of the classes", differ, "give each class its runs")
+
+
+def _is_text(key: str) -> bool:
+    """False for file names that are no Unicode, which Python carries as lone surrogates."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _line(cells: Sequence[str]) -> bytes:
+    # The csv module's quoting of a carriage return differs between Python versions; a submission's bytes may not.
+    return (",".join(map(_quoted, cells)) + "\n").encode()
+
+
+def _quoted(cell: str) -> str:
+    needed = any(mark in cell for mark in ',"\r\n') or cell != cell.strip()
+    return '"' + cell.replace('"', '""') + '"' if needed else cell

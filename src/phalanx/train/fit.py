@@ -1,0 +1,150 @@
+"""Fit: train one fold, or go on where it stopped.
+
+A fold's folder holds `last.ckpt` (everything needed to go on), the best `epoch*.ckpt`, `metrics.csv`, TensorBoard events,
+and at the end `weights.safetensors` and `fold.json`. `fold.json` is written last: a fold that has it is done.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
+from torch.utils.data import DataLoader
+
+from phalanx.core import files
+from phalanx.core.labels import LabelSpace
+from phalanx.train.adapter import Adapter, Truth
+from phalanx.train.checkpoints import WholeFiles, load_weights, save_weights
+from phalanx.train.history import History
+from phalanx.train.settings import TrainConfig
+
+_LOG = logging.getLogger("phalanx")
+
+
+def fit(
+    method: nn.Module,
+    train: DataLoader[Any],
+    validation: DataLoader[Any],
+    truth: Truth,
+    *,
+    labels: LabelSpace,
+    config: TrainConfig,
+    folder: Path,
+    seed: int,
+) -> dict[str, Any]:
+    """Train `method` to the end and leave it with the weights that predict.
+
+    Returns:
+        What `fold.json` holds: val_dice, epoch (of the kept weights), epochs, steps, seconds, precision, parameters.
+    """
+    done = folder / "fold.json"
+    if done.is_file():
+        load_weights(method, folder / "weights.safetensors")
+        return json.loads(done.read_text())
+    folder.mkdir(parents=True, exist_ok=True)
+    adapter = Adapter(method.to(memory_format=torch.channels_last), config, labels, truth, seed)  # type: ignore[call-overload]
+    adapter.method = torch.compile(method) if config.compile else method  # type: ignore[assignment]
+    trainer = _trainer(config, folder)
+    last, started = folder / "last.ckpt", time.monotonic()
+    resumed = last if last.is_file() else None
+    if resumed is None or not _stopped_early(resumed):
+        with _quiet():
+            trainer.fit(adapter, train, validation, ckpt_path=resumed, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+    return _finish(method, config, folder, started)
+
+
+def precision(config: TrainConfig) -> str:
+    """Lightning's name of the precision that `auto` means on this machine."""
+    names = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+    if config.precision != "auto":
+        return names[config.precision]
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"  # type: ignore[attr-defined]
+
+
+def _checkpoints(config: TrainConfig, folder: Path) -> list[ModelCheckpoint]:
+    """The best by validation Dice, then the last: the last holds what the best has become."""
+    best = ModelCheckpoint(
+        folder, "epoch{epoch:04d}", "val_dice", mode="max", save_top_k=config.top_k, auto_insert_metric_name=False,
+        every_n_epochs=config.validate_every, save_on_train_epoch_end=True, enable_version_counter=False,
+    )  # fmt: skip
+    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    return [best, last]
+
+
+def _trainer(config: TrainConfig, folder: Path) -> lightning.Trainer:
+    shown = sys.stderr.isatty()
+    callbacks: list[Any] = [History(folder / "metrics.csv", None if shown else _LOG.info), *_checkpoints(config, folder)]
+    if shown:
+        callbacks.append(RichProgressBar())
+    if config.patience:
+        stopper = EarlyStopping("val_dice", mode="max", patience=config.patience, check_on_train_epoch_end=False)
+        callbacks.append(stopper)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with _quiet():
+        return lightning.Trainer(
+            accelerator="auto", devices=1, precision=precision(config),  # type: ignore[arg-type]
+            max_epochs=config.epochs, max_steps=config.max_steps, accumulate_grad_batches=config.accumulate,
+            gradient_clip_val=config.clip_norm or None, check_val_every_n_epoch=config.validate_every,
+            num_sanity_val_steps=0, callbacks=callbacks, plugins=[WholeFiles()],
+            logger=TensorBoardLogger(folder, name="", version="tensorboard"), log_every_n_steps=10,
+            enable_progress_bar=shown, enable_model_summary=False, deterministic="warn",
+        )  # fmt: skip
+
+
+def _stopped_early(checkpoint: Path) -> bool:
+    """True when the run behind a checkpoint had already run out of patience."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    states = [value for name, value in state["callbacks"].items() if name.startswith("EarlyStopping")]
+    return any(value["stopped_epoch"] > 0 for value in states)
+
+
+def _finish(method: nn.Module, config: TrainConfig, folder: Path, started: float) -> dict[str, Any]:
+    """Put the kept weights into `method`, write them and `fold.json`."""
+    last = torch.load(folder / "last.ckpt", map_location="cpu", weights_only=True)
+    kept = last
+    states = [value for name, value in last["callbacks"].items() if name.startswith("ModelCheckpoint")]
+    best = [state["best_model_path"] for state in states if state["monitor"] == "val_dice"]
+    if config.keep == "best" and best and best[0]:
+        # The stored path is absolute; the run folder may have moved since.
+        kept = torch.load(folder / Path(best[0]).name, map_location="cpu", weights_only=True)
+    prefix = "method._orig_mod." if config.compile else "method."
+    method.load_state_dict({name.removeprefix(prefix): value for name, value in kept["state_dict"].items()})
+    save_weights(method, folder / "weights.safetensors")
+    rows = next(value["rows"] for name, value in last["callbacks"].items() if name.startswith("History"))
+    scores = [row["val_dice"] for row in rows if row["epoch"] == kept["epoch"] and "val_dice" in row]
+    summary = {
+        "val_dice": scores[-1] if scores else None,
+        "epoch": int(kept["epoch"]),
+        "epochs": len(rows),
+        "steps": int(last["global_step"]),
+        "seconds": round(time.monotonic() - started, 1),
+        "precision": precision(config),
+        "parameters": sum(parameter.numel() for parameter in method.parameters()),
+    }
+    files.write_text(folder / "fold.json", json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+class _quiet(warnings.catch_warnings):
+    """Hides Lightning's advice about loaders and log folders, which a user of Phalanx cannot act on."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.filterwarnings("ignore", module=r"lightning\.")
+        warnings.filterwarnings("ignore", message=r".*(num_workers|does not have many workers|log_every_n_steps).*")
+        return entered

@@ -1,0 +1,1 @@
+"""What people look at: figures, pictures of cases, and the HTML report; no network and no torch."""
