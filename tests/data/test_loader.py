@@ -22,8 +22,12 @@ def dataset(tmp_path: Path) -> CaseDataset:
     for index in range(7):
         image = np.random.default_rng(index).integers(0, 255, (30, 50), np.uint8)
         cv2.imwrite(str(tmp_path / f"{index}.png"), image)
-        cases.append(Case(str(index), tmp_path / f"{index}.png", Runs({"a": np.array([[index, 90 + index]])}, (30, 50))))
-    views = Views([{"name": "HorizontalFlip", "p": 0.5}, {"name": "Affine", "rotate": [-20, 20], "p": 1}], (0.5,), (0.5,))
+        cases.append(
+            Case(str(index), tmp_path / f"{index}.png", Runs({"a": np.array([[index, 90 + index]])}, (30, 50)))
+        )
+    views = Views(
+        [{"name": "HorizontalFlip", "p": 0.5}, {"name": "Affine", "rotate": [-20, 20], "p": 1}], (0.5,), (0.5,)
+    )
     return CaseDataset(cases, Cache(tmp_path / "cache", LABELS, (32, 64), True, 1, "opencv"), views, LABELS, seed=5)
 
 

@@ -81,6 +81,7 @@ def test_rle_equals_pycocotools(tmp_path, packed):
     np.testing.assert_array_equal(run_lengths.to_mask(labels.runs["early"], SIZE), mask)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # pycocotools.decode under NumPy 2
 def test_rle_beside_a_polygon_and_two_of_a_class_are_united(tmp_path):
     counts = [0, 7, 56]  # the first column
     rle = {"image_id": 0, "category_id": 2, "segmentation": {"size": list(SIZE), "counts": counts}}
@@ -173,7 +174,8 @@ def test_a_file_name_cannot_leave_the_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("{", "cannot be parsed"), ('{"images": []}', "not a COCO document"), ("[1]", "not a COCO document")]
+    ("text", "says"),
+    [("{", "cannot be parsed"), ('{"images": []}', "not a COCO document"), ("[1]", "not a COCO document")],
 )
 def test_hopeless_documents(tmp_path, text, says):
     write(tmp_path, [])
@@ -184,7 +186,7 @@ def test_hopeless_documents(tmp_path, text, says):
 
 def test_hopeless_folders(tmp_path):
     write(tmp_path, [])
-    with pytest.raises(DataError, match=r"did you mean labels\.json"):
+    with pytest.raises(DataError, match=r"Did you mean labels\.json"):
         read(tmp_path, annotations="label.json")
     with pytest.raises(DataError, match="folder of images does not exist.*did you mean images"):
         read(tmp_path, images="imags")

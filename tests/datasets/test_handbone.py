@@ -23,12 +23,10 @@ def annotation(label, points=None):
 
 def every(shift=0):
     """29 annotations, each outline a little further along."""
-    return [
-        annotation(name, [[x + shift + index, y] for x, y in SQUARE]) for index, name in enumerate(_handbone.NAMES)
-    ]
+    return [annotation(name, [[x + shift + index, y] for x, y in SQUARE]) for index, name in enumerate(_handbone.NAMES)]
 
 
-def add(root, part, person, name, annotations=None, size=SIZE, metadata=None):
+def add(root, part, person, name, annotations=None, *, size=SIZE, metadata=None):
     image = root / part / "DCM" / person / name
     image.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(image), np.full((*size, 3), len(name), np.uint8))
@@ -75,7 +73,7 @@ def test_reads_ids_groups_sides_and_rings(hands):
     first = dataset.train[0]
     assert (first.metadata["image_height"], first.metadata["image_width"]) == SIZE
     assert list(first.labels.rings) == list(_handbone.NAMES)
-    np.testing.assert_array_equal(first.labels.rings["finger-2"][0], np.array(SQUARE) + [1, 0])
+    np.testing.assert_array_equal(first.labels.rings["finger-2"][0], [[x + 1, y] for x, y in SQUARE])
     assert first.labels.size == SIZE
 
 
@@ -101,9 +99,7 @@ def test_test_truth_labels_the_test_cases(hands):
     add(hands, "test", "ID040", "image1661300000001.png", every())
     dataset = read(hands)
     assert [case.labels is not None for case in dataset.test] == [True, False]
-    assert messages(dataset) == [
-        "test image without truth: image1661300000002.png. It is predicted but not scored."
-    ]
+    assert messages(dataset) == ["test image without truth: image1661300000002.png. It is predicted but not scored."]
 
 
 def test_one_suffix_gives_the_other_side(tmp_path):
@@ -360,5 +356,5 @@ def test_unreadable_image_is_an_error(hands):
 def test_read_does_not_depend_on_the_order_of_the_directory(hands, monkeypatch):
     before = [case.id for case in read(hands).train]
     listing = Path.iterdir
-    monkeypatch.setattr(Path, "iterdir", lambda path: reversed(sorted(listing(path))))
+    monkeypatch.setattr(Path, "iterdir", lambda path: sorted(listing(path), reverse=True))
     assert [case.id for case in read(hands).train] == before

@@ -101,7 +101,7 @@ def test_unknown_class(tmp_path):
 
 def test_hopeless(tmp_path):
     write(tmp_path, ["a,1 2", "b,1 2"])
-    with pytest.raises(DataError, match=r"did you mean train\.csv"):
+    with pytest.raises(DataError, match=r"Did you mean train\.csv"):
         read(tmp_path, labels="trian.csv")
     with pytest.raises(ConfigError, match="no dialect has this name: dsb"):
         read(tmp_path, dialect="dsb")

@@ -117,7 +117,9 @@ def test_image_without_mask_and_mask_without_image(pair):
     assert found(dataset) == [("warning", "", "mask without image"), ("error", "b.jpg", "image without label")]
     assert [case.id for case in dataset.train] == ["a.jpg"]
     assert [case.id for case in read(pair, kind="binary", unlabelled="test").test] == ["b.jpg"]
-    assert not [finding for finding in read(pair, kind="binary", unlabelled="skip").findings if finding.level == "error"]
+    assert not [
+        finding for finding in read(pair, kind="binary", unlabelled="skip").findings if finding.level == "error"
+    ]
     assert found(read(pair, kind="binary", exclude=("b.jpg",))) == [("warning", "", "mask without image")]
 
 

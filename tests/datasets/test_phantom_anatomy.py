@@ -1,3 +1,5 @@
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -114,7 +116,7 @@ def test_the_wrist_bends_by_the_deviation(side, deviation):
 def test_bones_of_a_finger_follow_each_other():
     hand = hand_of(9)
     for names, _, _ in templates.RAYS:
-        for near, far in zip(names, names[1:], strict=False):
+        for near, far in itertools.pairwise(names):
             gap = np.linalg.norm(hand.bone(near).tip - hand.bone(far).base)
             assert gap < 8 / hand.scale
 

@@ -11,7 +11,9 @@ import pytest
 from phalanx.core.errors import DataError
 from phalanx.datasets._phantom import people as persons
 from phalanx.datasets._phantom import write as writer
+from phalanx.datasets._phantom.extras import Extras
 from phalanx.datasets._phantom.render import render
+from phalanx.datasets._phantom.shapes import clip_to_frame, pixels
 from phalanx.datasets._phantom.templates import NAMES
 from phalanx.datasets._phantom.write import annotation, write
 
@@ -78,17 +80,28 @@ def test_label_files_have_the_original_s_keys(made):
             assert len(points) >= 3
             assert points.min() >= 0
             assert points.max() <= 95
+            assert (points[:, 1] == 95).mean() < 0.5  # cut off at the edge, not pressed against it
 
 
-def test_a_bone_is_brighter_than_the_flesh_beside_it(made):
-    for file in made.glob("train/outputs_json/*/*.json"):
-        image = made / "train" / "DCM" / file.parent.name / f"{file.stem}.png"
-        picture = cv2.imread(str(image), cv2.IMREAD_GRAYSCALE).astype(float)
-        bones = np.zeros(picture.shape, np.uint8)
-        for bone in json.loads(file.read_text())["annotations"]:
-            cv2.fillPoly(bones, [np.array(bone["points"])], 1)
-        beside = cv2.dilate(bones, np.ones((7, 7), np.uint8)) - cv2.dilate(bones, np.ones((3, 3), np.uint8))
-        assert picture[bones > 0].mean() > 1.3 * picture[beside > 0].mean()
+def test_metacarpals_are_brighter_than_the_palm_and_overlaps_brighter_still():
+    for place in persons.roster(4, 1)[:2]:
+        hand, _, picture, _ = persons.draw_hand(2, place, "R")
+        plane = render(hand, Extras(), 256, picture).astype(float)
+        count = np.zeros(plane.shape, np.uint8)
+        masks = {}
+        for bone in hand.bones:
+            masks[bone.name] = np.zeros(plane.shape, np.uint8)
+            cv2.fillPoly(masks[bone.name], [pixels(clip_to_frame(bone.ring), 256)], 1)
+            count += masks[bone.name]
+        for name in ("finger-7", "finger-11", "finger-15"):
+            around = cv2.dilate(masks[name], np.ones((7, 7), np.uint8)) - cv2.dilate(
+                masks[name], np.ones((3, 3), np.uint8)
+            )
+            palm = plane[(around > 0) & (count == 0)].mean()
+            assert palm > 30  # flesh, not film
+            assert plane[cv2.erode(masks[name], np.ones((3, 3), np.uint8)) > 0].mean() > 1.2 * palm
+        both = plane[(masks["Triquetrum"] > 0) & (masks["Pisiform"] > 0)].mean()
+        assert both > 1.08 * plane[(masks["Triquetrum"] > 0) & (count == 1)].mean()
 
 
 def test_the_sample_names_every_test_image_and_class(made):

@@ -1,4 +1,4 @@
-"""Every loss: a finite scalar with a gradient, for overlapping and exclusive labels, on full, empty and absent classes."""
+"""Every loss: a finite scalar with a gradient, for overlapping and exclusive labels, present and absent classes."""
 
 import pytest
 import torch

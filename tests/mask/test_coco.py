@@ -72,6 +72,7 @@ def test_damaged(counts, words):
 def test_any_bytes_give_runs_or_one_clear_error(counts):
     try:
         found = coco.from_counts(counts, (3, 5))
-    except DataError:
+    except DataError as error:
+        assert error.fix
         return
     runs.check(found, (3, 5))

@@ -49,7 +49,7 @@ FRAMES = st.one_of(st.sampled_from([8, 12, 16, 24, 32, 64]), st.integers(1, 70))
     quantised=st.booleans(),
     threshold=st.sampled_from([0.0, 0.5, -1.25, -6.0, 1.3, (0.0, 1.0, -0.5)]),
 )
-def test_equals_the_plain_way(original, network, keep_aspect, seed, quantised, threshold):
+def test_equals_the_plain_way(original, network, keep_aspect, seed, quantised, threshold):  # noqa: PLR0917
     geometry = Geometry.fit(original, network, keep_aspect)
     logits = blobs(np.random.default_rng(seed), network, quantised)
     found = decode.to_runs(logits, geometry, BONES, threshold)
@@ -92,15 +92,30 @@ def test_float16_and_float64_logits_are_thresholded_in_float32():
         assert same(decode.to_runs(given, geometry, BONES, 0.3), plainly(given, geometry, BONES, 0.3))
 
 
-def test_only_a_box_is_enlarged(monkeypatch):
+@pytest.mark.parametrize(
+    ("original", "enlarged"),
+    [
+        # Rows 9 to 21 in steps of 3 to 8; columns 29 to 34 in steps of 1 to 2.
+        ((256, 128), (32, 10)),
+        # 96 to 144 is 2 to 3, no power of two: the axis is taken whole.
+        ((144, 128), (144, 10)),
+        # An axis that shrinks is taken whole.
+        ((256, 32), (32, 32)),
+    ],
+)
+def test_only_a_box_is_enlarged(monkeypatch, original, enlarged):
     sizes = []
     resize = decode.cv2.resize
-    monkeypatch.setattr(decode.cv2, "resize", lambda plane, size, **options: sizes.append(size) or resize(plane, size, **options))
+
+    def spy(plane, size, **options):
+        sizes.append((size[1], size[0]))
+        return resize(plane, size, **options)
+
+    monkeypatch.setattr(decode.cv2, "resize", spy)
     logits = np.full((3, 96, 64), -1, np.float32)
     logits[0, 10:20, 30:33] = 1
-    decode.to_runs(logits, Geometry((256, 128), (96, 64), (96, 64)), BONES)
-    # Rows 9 to 21 in steps of 3 to 8, columns 29 to 34 in steps of 1 to 2; the other planes are background.
-    assert sizes == [(10, 32)]
+    decode.to_runs(logits, Geometry(original, (96, 64), (96, 64)), BONES)
+    assert sizes == [enlarged]
 
 
 def test_what_does_not_fit():

@@ -61,7 +61,14 @@ def loaders() -> tuple[DataLoader, DataLoader]:
 
 def settings(**changes) -> TrainConfig:
     return TrainConfig.model_validate(
-        {"epochs": 4, "precision": "32", "optimiser": {"name": "adamw", "lr": 5e-3}, "top_k": 2, "keep": "last", **changes}
+        {
+            "epochs": 4,
+            "precision": "32",
+            "optimiser": {"name": "adamw", "lr": 5e-3},
+            "top_k": 2,
+            "keep": "last",
+            **changes,
+        }
     )
 
 
@@ -86,7 +93,7 @@ def test_training_raises_dice_and_leaves_its_files(tmp_path: Path) -> None:
     assert max(dice) > dice[0]
     assert dice.index(max(dice)) == summary["epoch"]
     assert summary["steps"] == 20
-    kept = sorted(path.name for path in tmp_path.glob("epoch*.ckpt"))
+    kept = sorted(path.name for path in tmp_path.glob("*.ckpt"))
     best = sorted(sorted(range(10), key=lambda epoch: dice[epoch])[-2:])
     assert kept == [f"epoch{epoch:04d}.ckpt" for epoch in best]
     assert any((tmp_path / "tensorboard").iterdir())
@@ -135,17 +142,24 @@ def test_a_finished_fold_is_not_trained_again(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
 
 
-def test_patience_ends_a_run_and_a_resume_does_not_begin_it_again(tmp_path: Path) -> None:
+def test_patience_ends_a_run_and_a_resume_does_not_begin_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = settings(epochs=30, patience=2, optimiser={"name": "sgd", "lr": 1e-9})
-    _, summary = train(tmp_path, config)
-    assert summary["epochs"] < 30
-    (tmp_path / "fold.json").unlink()
-    weights = (tmp_path / "weights.safetensors").read_bytes()
+
+    def killed(*arguments):
+        raise KilledError
+
+    with monkeypatch.context() as patched, pytest.raises(KilledError):
+        patched.setattr(fit, "_finish", killed)  # after training, before its weights are written
+        train(tmp_path, config)
+    rows = (tmp_path / "metrics.csv").read_text()
+    assert 3 <= len(rows.splitlines()) - 1 < 30
     fresh = method()
     fresh.step = lambda batch, t: pytest.fail("trained on after it had stopped")
-    _, again = train(tmp_path, config, fresh)
-    assert again["epochs"] == summary["epochs"]
-    assert (tmp_path / "weights.safetensors").read_bytes() == weights
+    _, summary = train(tmp_path, config, fresh)
+    assert summary["epochs"] == len(rows.splitlines()) - 1
+    assert (tmp_path / "metrics.csv").read_text() == rows
 
 
 def test_divergence_is_one_clear_line(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any
 
 from phalanx.commands._experiment import Experiment
 from phalanx.commands._run_folder import LOG, RunFolder
-from phalanx.core import catalogue
+from phalanx.core import catalogue, files
 from phalanx.core.case import Case, Dataset, Finding
 from phalanx.core.errors import DataError
 from phalanx.core.labels import LabelSpace
@@ -50,28 +51,34 @@ def prepare(experiment: Experiment, folder: RunFolder) -> Cases:
     """
     dataset: Dataset = catalogue.build("datasets", experiment.data.dataset).read()
     dataset = _limited(dataset, experiment.data.limit)
-    dataset, findings = _checked(dataset, experiment)
+    dataset, findings = _checked(dataset, experiment, folder)
     train, test = dataset.train, dataset.test
     settings = experiment.data.folds
     if settings.hold_out and test:
-        raise DataError("hold_out is for data sets without a test set", f"this one has {len(test)} test cases", "set data.folds.hold_out=0")
+        raise DataError(
+            "hold_out is for data sets without a test set",
+            f"this one has {len(test)} test cases",
+            "set data.folds.hold_out=0",
+        )
     if settings.hold_out:
         train, test = folds.hold_out(train, settings.hold_out, experiment.seed)
     if not train:
-        raise DataError("no labelled case is left to train on", experiment.data.dataset.name, "run phalanx check on the data set")
+        raise DataError(
+            "no labelled case is left to train on", experiment.data.dataset.name, "run phalanx check on the data set"
+        )
     fold_of = folds.assign(train, settings.count, experiment.seed, settings.stratify)
     folds.verify(fold_of, train)
     missing = [fold for fold in settings.train if fold >= settings.count]
     if missing:
-        raise DataError("data.folds.train names a fold that does not exist", missing[0], f"use 0 to {settings.count - 1}")
+        raise DataError(
+            "data.folds.train names a fold that does not exist", missing[0], f"use 0 to {settings.count - 1}"
+        )
     _record(folder, dataset, fold_of, test, findings)
     LOG.info("%d labelled cases of %d groups in %d folds, %d to predict, %d classes, %d warnings",
              len(train), len({case.group for case in train}), settings.count, len(test), len(dataset.labels.scored),
              sum(finding.level == "warning" for finding in findings))  # fmt: skip
     order = sorted(train, key=lambda case: case.id)
-    return Cases(
-        dataset.labels, {case.id: case for case in order}, {case.id: case for case in test}, fold_of, findings
-    )
+    return Cases(dataset.labels, {case.id: case for case in order}, {case.id: case for case in test}, fold_of, findings)
 
 
 def fill(cases: Sequence[Case], cache: Cache) -> None:
@@ -102,8 +109,26 @@ def _limited(dataset: Dataset, limit: int | None) -> Dataset:
     )
 
 
-def _checked(dataset: Dataset, experiment: Experiment) -> tuple[Dataset, list[Finding]]:
-    findings, left_out = quality.integrity(dataset, experiment.data.rasteriser, unreadable=experiment.data.unreadable)
+def _checked(dataset: Dataset, experiment: Experiment, folder: RunFolder) -> tuple[Dataset, list[Finding]]:
+    """The data set without unreadable images, and all findings. A run decodes everything once, at its start."""
+    kept = folder.path / "check.json"
+    digest = _digest([*dataset.train, *dataset.test])
+    if kept.is_file() and (known := json.loads(kept.read_text(encoding="utf-8")))["digest"] == digest:
+        findings, left_out = [Finding(*item) for item in known["findings"]], set(known["left_out"])
+    else:
+        settings = experiment.data
+        findings, left_out = quality.integrity(dataset, settings.rasteriser, unreadable=settings.unreadable)
+        _refuse(findings)
+        plain = [[finding.level, finding.case, finding.message] for finding in findings]
+        record = {"digest": digest, "findings": plain, "left_out": sorted(left_out)}
+        files.write_text(kept, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    train = [case for case in dataset.train if case.id not in left_out]
+    test = [case for case in dataset.test if case.id not in left_out]
+    return replace(dataset, train=train, test=test), findings
+
+
+def _refuse(findings: Sequence[Finding]) -> None:
+    """Say the warnings; stop at an error."""
     warnings = [finding for finding in findings if finding.level == "warning"]
     for finding in warnings[:20]:
         LOG.warning("warning: %s", finding.message)
@@ -113,15 +138,11 @@ def _checked(dataset: Dataset, experiment: Experiment) -> tuple[Dataset, list[Fi
     if errors:
         more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
         raise DataError(f"the data set has errors{more}", errors[0].message, "run phalanx check on it to see them all")
-    kept = replace(
-        dataset,
-        train=[case for case in dataset.train if case.id not in left_out],
-        test=[case for case in dataset.test if case.id not in left_out],
-    )
-    return kept, findings
 
 
-def _record(folder: RunFolder, dataset: Dataset, fold_of: dict[str, int], test: list[Case], findings: list[Finding]) -> None:
+def _record(
+    folder: RunFolder, dataset: Dataset, fold_of: dict[str, int], test: list[Case], findings: list[Finding]
+) -> None:
     """Keep the division in the run folder, and refuse to go on when it is no longer the same."""
     record: dict[str, Any] = {
         "classes": list(dataset.labels.names),

@@ -15,6 +15,8 @@ _SYSTEM = {
     errno.EROFS: ("the file system is read-only", "choose a folder that can be written"),
     errno.EACCES: ("permission denied", "choose a folder that can be written, or change its permissions"),
     errno.EPERM: ("permission denied", "choose a folder that can be written, or change its permissions"),
+    errno.ENOTDIR: ("a folder was expected and a file was found", "move the file, or choose another folder"),
+    errno.EEXIST: ("a folder was expected and a file was found", "move the file, or choose another folder"),
     errno.EMFILE: ("too many open files", "raise the limit (ulimit -n)"),
 }
 

@@ -88,7 +88,9 @@ def members(experiment: Experiment) -> dict[str, Experiment]:
     built = {}
     for name, changes in experiment.members.items():
         if name.startswith("fold") or not name.replace("_", "").replace("-", "").isalnum():
-            raise ConfigError("a member's name must be letters, digits, - and _, and not begin with 'fold'", name, "rename it")
+            raise ConfigError(
+                "a member's name must be letters, digits, - and _, and not begin with 'fold'", name, "rename it"
+            )
         member = _validated(name, config.merge(shared, changes))
         same = ("dataset", "rasteriser", "folds", "limit", "unreadable", "cache")
         differing = [key for key in same if getattr(member.data, key) != getattr(experiment.data, key)]

@@ -97,21 +97,23 @@ class Member:
         shares, counts = caches.prior((self.cache.item(case) for case in train), self.cases.labels)
         method = self.method(fold, counts, shares)
         config, seed = self.experiment.train, _mix(self.experiment.seed, fold)
+        batches = loaders.loader(
+            self._data(train, self.training, seed), config.batch_size, workers=config.workers, shuffle=True
+        )
+        held_batches = loaders.loader(
+            self._data(held, self.evaluation, seed), self.experiment.predict.batch_size, workers=0, shuffle=False
+        )
         truth = {case.id: _truth(self.cache, case) for case in held}
         LOG.info("%s fold %d: %d cases to learn from, %d held out", self.title, fold, len(train), len(held))
         summary = fit.fit(
-            method,
-            loaders.loader(self._data(train, self.training, seed), config.batch_size, workers=config.workers, shuffle=True),
-            loaders.loader(self._data(held, self.evaluation, seed), self.experiment.predict.batch_size, workers=0, shuffle=False),
-            truth,
-            labels=self.cases.labels,
-            config=config,
-            folder=folder,
-            seed=seed,
-        )  # fmt: skip
+            method, batches, held_batches, truth, labels=self.cases.labels, config=config, folder=folder, seed=seed
+        )
         dice = summary["val_dice"]
-        LOG.info("%s fold %d: done, val Dice %s of epoch %d, %.0f s", self.title, fold,
-                 "not measured" if dice is None else f"{dice:.4f}", summary["epoch"] + 1, summary["seconds"])  # fmt: skip
+        said = "not measured" if dice is None else f"{dice:.4f}"
+        LOG.info(
+            "%s fold %d: done, val Dice %s of epoch %d, %.0f s",
+            self.title, fold, said, summary["epoch"] + 1, summary["seconds"],
+        )  # fmt: skip
 
     def _predict_oof(self) -> None:
         target = self.folder / "oof.zarr"
@@ -147,8 +149,11 @@ class Member:
     def _batches(
         self, cases: Sequence[Case], writer: Writer, title: str
     ) -> Iterator[tuple[tuple[str, ...], Tensor, list[Geometry]]]:
-        """Fixed groups of cases. A group with one case missing comes whole: the last bits of a network's arithmetic depend
-        on the size of the batch, and a resumed run must end as an unbroken one."""
+        """Fixed groups of cases; one with a case missing comes whole.
+
+        The last bits of a network's arithmetic depend on the size of the batch, and a resumed run must end as an
+        unbroken one.
+        """
         size = self.experiment.predict.batch_size
         data = self._data(cases, self.evaluation, 0)
         for start in track(range(0, len(cases), size), title):
@@ -166,7 +171,9 @@ class Member:
             "kind": kind,
             "member": self.name,
             "folds": list(self.folds),
-            "config": self.experiment.model_dump(mode="json", exclude={"runs": True, "train": {"workers"}, "data": {"cache"}}),
+            "config": self.experiment.model_dump(
+                mode="json", exclude={"runs": True, "train": {"workers"}, "data": {"cache"}}
+            ),
             "phalanx": __version__,
         }
         return Writer(path, self.cases.labels, attributes, self.experiment.predict.dtype)

@@ -51,7 +51,9 @@ def conclude(experiment: Experiment, cases: Cases, run: RunFolder) -> list[dict[
     scored = [score("out-of-fold", oof, cases.train, cache, cases)]
     if len(names) > 1:
         singles = {name: combine(run.path, [name], "oof", f"Scoring {name}") for name in names}
-        scored += [score(f"out-of-fold, member {name}", masks, cases.train, cache, cases) for name, masks in singles.items()]
+        scored += [
+            score(f"out-of-fold, member {name}", masks, cases.train, cache, cases) for name, masks in singles.items()
+        ]
     _submit(experiment, run.path / "oof.csv", oof, cases, None)
     if cases.test:
         test = combine(run.path, names, "test", "Combining test predictions")
@@ -117,7 +119,9 @@ def _submit(experiment: Experiment, path: Path, masks: Masks, cases: Cases, samp
     if errors:
         refused = path.with_suffix(".refused.csv")
         path.replace(refused)
-        raise SubmissionError("the submission does not pass its own lint", f"{refused}: {errors[0].message}", "report this as a fault")
+        raise SubmissionError(
+            "the submission does not pass its own lint", f"{refused}: {errors[0].message}", "report this as a fault"
+        )
     LOG.info("%s: %d rows, lint found no error", path, count)
 
 

@@ -82,7 +82,9 @@ class RunFolder:
             files.write_text(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
         elif json.loads(file.read_text()) != value:
             raise RunError(
-                "the data set is not the one this run was begun with", f"{file} differs", "choose another run=NAME, or delete the folder"
+                "the data set is not the one this run was begun with",
+                f"{file} differs",
+                "choose another run=NAME, or delete the folder",
             )
         return value
 
@@ -111,7 +113,7 @@ def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
 
 def _lock(path: Path) -> int:
     """An open, locked file; the system frees it when the process ends, however it ends."""
-    handle = os.open(path, os.O_CREAT | os.O_RDWR)
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
     try:
         import fcntl
 
@@ -120,5 +122,7 @@ def _lock(path: Path) -> int:
         pass
     except OSError:
         os.close(handle)
-        raise RunError("another process works in this run folder", path.parent, "wait for it, or choose another run=NAME") from None
+        raise RunError(
+            "another process works in this run folder", path.parent, "wait for it, or choose another run=NAME"
+        ) from None
     return handle

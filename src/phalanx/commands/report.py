@@ -20,7 +20,16 @@ from phalanx.ensemble import soft
 from phalanx.store.predictions import Store
 
 _SHOWN = 6
-_PACKAGES = ("torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations", "numpy", "opencv-python-headless", "zarr")
+_PACKAGES = (
+    "torch",
+    "lightning",
+    "segmentation-models-pytorch",
+    "timm",
+    "albumentations",
+    "numpy",
+    "opencv-python-headless",
+    "zarr",
+)
 
 
 def report(
@@ -53,7 +62,7 @@ def write(experiment: Experiment, cases: Cases, run: Path) -> Path:
     scores = json.loads((run / "scores.json").read_text())
     table = pandas.read_csv(run / "scores.csv", dtype={"case": str, "of": str}, keep_default_na=False)
     oof = table[table["of"] == "out-of-fold"].set_index("case")
-    oof = oof[list(cases.labels.scored_names)].astype(float)
+    oof = pandas.DataFrame(oof[list(cases.labels.scored_names)].astype(float))
     order = list(oof.mean(axis=1).sort_values(kind="stable").index)
     shown = min(_SHOWN, len(order) // 2)
     timings = run / "timings.json"
@@ -82,7 +91,7 @@ def write(experiment: Experiment, cases: Cases, run: Path) -> Path:
 def _curves(experiment: Experiment, run: Path) -> dict[str, Any]:
     import pandas
 
-    curves = {}
+    curves: dict[str, Any] = {}
     for name in members(experiment):
         for file in sorted((run / name).glob("fold*/metrics.csv")):
             curves[f"{name} {file.parent.name}".strip()] = pandas.read_csv(file)
@@ -102,7 +111,8 @@ def _facts(experiment: Experiment, cases: Cases) -> dict[str, object]:
     }
     for name, member in members(experiment).items():
         model = member.model
-        text = f"{model.name}, {getattr(model, 'encoder', '')}, {member.data.size[0]} x {member.data.size[1]} px"  # type: ignore[attr-defined]
+        height, width = member.data.size
+        text = f"{model.name}, {getattr(model, 'encoder', '')}, {height} x {width} px"  # type: ignore[attr-defined]
         facts[f"Member {name}".strip() if name else "Network"] = text
     return facts
 
@@ -111,8 +121,8 @@ def _notes(experiment: Experiment) -> list[str]:
     notes = ["Out-of-fold: every case is scored by networks that did not learn from it, nor from its group (person)."]
     if any(member.train.keep == "best" for member in members(experiment).values()):
         notes.append(
-            "The weights of each fold were chosen by the Dice of the same held-out cases (train.keep=best), so the out-of-fold "
-            "score is slightly optimistic; train.keep=last removes that choice."
+            "The weights of each fold were chosen by the Dice of the same held-out cases (train.keep=best), so the "
+            "out-of-fold score is slightly optimistic; train.keep=last removes that choice."
         )
     return notes
 

@@ -65,9 +65,7 @@ def work(experiment: Experiment) -> None:
         LOG.info("Run folder %s", folder.path)
         with folder.timed("check"):
             cases = _cases.prepare(experiment, folder)
-        chosen = [
-            Member(name, member, cases, folder) for name, member in _experiment.members(experiment).items()
-        ]
+        chosen = [Member(name, member, cases, folder) for name, member in _experiment.members(experiment).items()]
         for member in chosen:
             member.work()
         with folder.timed("combine"):
@@ -76,7 +74,15 @@ def work(experiment: Experiment) -> None:
             page = report.write(experiment, cases, folder.path)
         for entry in scores:
             low, high = entry["interval"]
-            LOG.info("%-28s %-5s %.4f [%.4f, %.4f] on %d cases", entry["of"], entry["metric"], entry["mean"], low, high, entry["cases"])
+            LOG.info(
+                "%-28s %-5s %.4f [%.4f, %.4f] on %d cases",
+                entry["of"],
+                entry["metric"],
+                entry["mean"],
+                low,
+                high,
+                entry["cases"],
+            )
         LOG.info("Look at %s", page)
     finally:
         folder.close()

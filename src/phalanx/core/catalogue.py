@@ -1,7 +1,7 @@
 """Catalogues: rooms whose files are entries, found by name and never listed.
 
-To add an entry, add a file: `models/unet.py` holds one public class with a nested `Config`; the configuration picks it by
-the file's name (`name: unet`). A name is looked up among the files of the room, so a configuration cannot reach any
+To add an entry, add a file: `models/unet.py` holds one public class with a nested `Config`; the configuration picks it
+by the file's name (`name: unet`). A name is looked up among the files of the room, so a configuration cannot reach any
 other code.
 """
 
@@ -79,7 +79,9 @@ def choice(room: str) -> Any:
         if isinstance(value, Strict):
             return value
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-            raise PydanticCustomError("catalogue_name", "a 'name:' is needed; choose one of " + ", ".join(names(room)))
+            raise PydanticCustomError(
+                "catalogue_name", "{hint}", {"hint": f"a 'name:' is needed; choose one of {', '.join(names(room))}"}
+            )
         name = value["name"]
         if name not in names(room):
             hint = f"no entry of {room}/ is called {name!r}; {nearest(name, names(room))}"

@@ -44,11 +44,15 @@ def load(folder: Path, name: str, overrides: Sequence[str] = ()) -> dict[str, An
         try:
             merged = OmegaConf.merge(merged, OmegaConf.from_dotlist([text]))
         except (OmegaConfBaseException, YAMLError, AttributeError, TypeError, ValueError) as error:
-            raise ConfigError("an override cannot be applied", f"{text} ({_first(error)})", "check the key and the value") from None
+            raise ConfigError(
+                "an override cannot be applied", f"{text} ({_first(error)})", "check the key and the value"
+            ) from None
     try:
         return OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        raise ConfigError("a configuration value cannot be resolved", _first(error), f"mend configs/{name}.yaml") from None
+        raise ConfigError(
+            "a configuration value cannot be resolved", _first(error), f"mend configs/{name}.yaml"
+        ) from None
 
 
 def merge(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +92,9 @@ def to_yaml(values: Any) -> str:
 
 def _read(folder: Path, name: str, above: tuple[str, ...]) -> DictConfig:
     if name in above:
-        raise ConfigError("configurations extend each other in a circle", " -> ".join((*above, name)), "remove one 'base:'")
+        raise ConfigError(
+            "configurations extend each other in a circle", " -> ".join((*above, name)), "remove one 'base:'"
+        )
     path = folder / f"{name}.yaml"
     if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
         known = tuple(str(file.relative_to(folder))[:-5] for file in sorted(folder.rglob("*.yaml")))
@@ -97,7 +103,9 @@ def _read(folder: Path, name: str, above: tuple[str, ...]) -> DictConfig:
     try:
         loaded = OmegaConf.load(path)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise ConfigError("a configuration is not valid YAML", f"{path.name}: {_first(error)}", "mend the file") from None
+        raise ConfigError(
+            "a configuration is not valid YAML", f"{path.name}: {_first(error)}", "mend the file"
+        ) from None
     if not isinstance(loaded, DictConfig):
         raise ConfigError("a configuration must be a mapping of keys", path.name, "write key: value lines")
     bases = loaded.pop("base", None) or []

@@ -28,7 +28,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with `\\n` line ends, whole or not at all."""
+    """Write UTF-8 text as it is, line ends included, whole or not at all."""
     with whole(path) as temporary:
         temporary.write_bytes(text.encode())
 

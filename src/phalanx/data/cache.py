@@ -1,9 +1,9 @@
 """Cache: each case decoded and rasterised once, at the network's size, on disk.
 
-An entry is an `.npz` of plain arrays: the image (uint8), its masks (one bit a pixel and class) and the truth as runs at the
-original size. 29 masks at 1024 px are 3.6 MiB of bits before compression, against 116 MiB as float32 planes. Its name is
-a digest of everything it was made of: the image's bytes, the labels, the rasteriser and the size; change one and the
-entry is made anew.
+An entry is an `.npz` of plain arrays: the image (uint8), its masks (one bit a pixel and class) and the truth as runs at
+the original size. 29 masks at 1024 px are 3.6 MiB of bits before compression, against 116 MiB as float32 planes. Its
+name is a digest of everything it was made of: the image's bytes, the labels, the rasteriser and the size; change one
+and the entry is made anew.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ own, so that neither the number of workers nor a resume changes what is drawn.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ class Views:
     """A pipeline of Albumentations transforms and the normalisation that ends it.
 
     Args:
-        transforms: `{name: ..., arguments}` each; `OneOf`, `SomeOf` and `Sequential` hold further ones in `transforms:`.
+        transforms: `{name: ..., arguments}` each; `OneOf` and its like hold further ones in `transforms:`.
         mean: subtracted after scaling to [0, 1], one for all channels or one a channel.
         std: divided by after that.
         section: the configuration key, for error messages.
@@ -44,10 +45,8 @@ class Views:
             raise ConfigError("views.mean and views.std must be as many, std above zero", f"{mean}, {std}", "mend them")
         self.pipeline = None
         if transforms:
-            import albumentations
-
             built = [_build(dict(item), f"{section}[{index}]", geometric) for index, item in enumerate(transforms)]
-            self.pipeline = albumentations.Compose(built)
+            self.pipeline = _library().Compose(built)
 
     def __call__(self, image: np.ndarray, masks: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Transform an image and its masks alike.
@@ -72,8 +71,7 @@ class Views:
 
 
 def _build(item: dict[str, Any], key: str, geometric: bool) -> Any:
-    import albumentations
-
+    albumentations = _library()
     name = item.pop("name", None)
     kinds = {
         label: kind
@@ -84,15 +82,27 @@ def _build(item: dict[str, Any], key: str, geometric: bool) -> Any:
         raise ConfigError(f"{key} names no transform of Albumentations", repr(name), nearest(str(name), list(kinds)))
     kind = kinds[name]
     if not geometric and not issubclass(kind, albumentations.ImageOnlyTransform):
-        raise ConfigError(f"{key} moves or drops pixels", name, "keep it to views.train; predictions must fit the image")
+        raise ConfigError(
+            f"{key} moves or drops pixels", name, "keep it to views.train; predictions must fit the image"
+        )
     known = list(inspect.signature(kind.__init__).parameters)[1:]
     unknown = sorted(set(item) - set(known))
     if unknown:
         raise ConfigError(f"{key} ({name}) has no argument of this name", unknown[0], nearest(unknown[0], known))
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in item.items()}
     if "transforms" in item:
-        item["transforms"] = [_build(dict(inner), key, geometric) for inner in item["transforms"]]
+        given["transforms"] = [_build(dict(inner), key, geometric) for inner in item["transforms"]]
     try:
-        return kind(**{name: tuple(value) if isinstance(value, list) and name != "transforms" else value for name, value in item.items()})
+        return kind(**given)
     except (ValueError, TypeError) as error:
         line = " ".join(str(error).split())[:160]
-        raise ConfigError(f"{key} ({name}) refuses its arguments", line, "see the Albumentations page of this transform") from None
+        fix = "see the Albumentations page of this transform"
+        raise ConfigError(f"{key} ({name}) refuses its arguments", line, fix) from None
+
+
+def _library() -> Any:
+    """Albumentations, kept from asking the network for a newer release of itself."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    import albumentations
+
+    return albumentations

@@ -27,6 +27,9 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 # Where Pillow begins to warn of decompression bombs: 256 MiB of RGB, 9459 x 9459.
 MAX_PIXELS = 2**30 // 12
 
+# Choices that a message lists in full.
+FEW = 8
+
 # Kinds that the caller of data/quality may choose to live with.
 UNREADABLE = "the image cannot be read"
 TRUNCATED = "the image file is truncated"
@@ -156,8 +159,8 @@ def file(path: Path, what: str) -> Path:
         raise DataError(f"the {what} is a folder", path, "name the file inside it")
     if not path.parent.is_dir():
         folder(path.parent, f"folder of the {what}")
-    kin = sorted(item.name for item in path.parent.iterdir() if item.is_file() and item.suffix == path.suffix)[:20]
-    fix = nearest(path.name, kin) if kin else f"there is no {path.suffix or 'such'} file in {path.parent}"
+    kin = sorted(item.name for item in path.parent.iterdir() if item.is_file() and item.suffix == path.suffix)
+    fix = hint(path.name, kin) if kin else f"there is no {path.suffix or 'such'} file in {path.parent}"
     raise DataError(f"the {what} does not exist", path, fix)
 
 
@@ -165,7 +168,15 @@ def _instead(parent: Path, missing: str) -> str:
     folders = sorted(item.name for item in parent.iterdir() if item.is_dir() and not item.name.startswith("."))
     if not folders:
         return f"there is no folder in {parent}"
-    return f"in {parent}: {nearest(missing, folders[:40])}"
+    return f"in {parent}: {hint(missing, folders)}"
+
+
+def hint(word: str, choices: Sequence[str]) -> str:
+    """The nearest of many choices, or the first few of them when none is near."""
+    few = nearest(word, list(choices))
+    if few.startswith("did you mean") or len(choices) <= FEW:
+        return few
+    return f"there are {', '.join(choices[:FEW])} and {len(choices) - FEW} more"
 
 
 def images(place: Path, what: str, notes: Notes) -> dict[str, Path]:
@@ -274,7 +285,7 @@ def check_exclude(exclude: Sequence[str], known: Iterable[str], notes: Notes) ->
     known = sorted(known)
     for case in exclude:
         if case not in known:
-            notes.warning("", "an excluded id is no image", case, nearest(case, known[:2000]) if known[40:] else "")
+            notes.warning("", "an excluded id is no image", case, hint(case, known[:5000]))
 
 
 def check_apart(train: Sequence[Case], test: Sequence[Case], notes: Notes) -> None:

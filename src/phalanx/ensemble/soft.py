@@ -25,12 +25,13 @@ def check(stores: Sequence[Store]) -> LabelSpace:
     first = stores[0]
     for other in stores[1:]:
         if other.labels != first.labels:
-            differing = [pair for pair in zip(first.labels.names, other.labels.names, strict=False) if pair[0] != pair[1]]
-            seen = f"{other.path} has {len(other.labels)} classes, {first.path} {len(first.labels)}; first difference {differing[:1]}"
+            pairs = zip(first.labels.names, other.labels.names, strict=False)
+            differing = next((f"{a} against {b}" for a, b in pairs if a != b), "their number, or whether they exclude")
+            seen = f"{other.path} and {first.path} differ in {differing}"
             raise StoreError("stores of an ensemble must have the same classes", seen, "predict them with one data set")
         lacking, extra = sorted(set(first) - set(other)), sorted(set(other) - set(first))
         if lacking or extra:
-            seen = f"{other.path} lacks {len(lacking)} ({lacking[:2]}) and has {len(extra)} more ({extra[:2]}) than {first.path}"
+            seen = f"{other.path} lacks {len(lacking)} cases {lacking[:2]} and has {len(extra)} more {extra[:2]}"
             raise StoreError("stores of an ensemble must have the same cases", seen, "predict the same images")
     return first.labels
 
@@ -49,10 +50,10 @@ def mean(
         members = [store.read(case) for store in stores]
         geometry = members[0][1]
         if all(other == geometry for _, other in members):
-            logits = np.mean([stack for stack, _ in members], axis=0, dtype=np.float32)
+            logits = np.stack([stack for stack, _ in members]).mean(0)
         else:
             # Members of different sizes meet at the image's own size.
             restored = [np.stack([frame.restore(plane) for plane in stack]) for stack, frame in members]
-            logits = np.mean(restored, axis=0, dtype=np.float32)
+            logits = np.stack(restored).mean(0)
             geometry = Geometry.fit(geometry.original, geometry.original, keep_aspect=False)
         yield case, geometry, decode.to_runs(logits, geometry, labels)

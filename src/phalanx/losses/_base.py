@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Loss(ABC):
-    """A function of logits and labels. Stateless, so it is no module; it runs in float32 whatever the network ran in."""
+    """A function of logits and labels. Stateless, so it is no module; in float32 whatever the network ran in."""
 
     def __init__(self, labels: LabelSpace) -> None:
         self.labels = labels

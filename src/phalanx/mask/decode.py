@@ -59,8 +59,8 @@ def _winners(logits: np.ndarray, geometry: Geometry, labels: LabelSpace) -> list
 def _above(plane: np.ndarray, geometry: Geometry, threshold: np.float32) -> np.ndarray:
     """Runs of the restored plane above the threshold."""
     inner = np.asarray(plane[: geometry.inner[0], : geometry.inner[1]], np.float32)
-    # Weights of a bilinear sum may add up to one rounding error more than 1: a plateau just below a threshold other
-    # than 0 can come out above it.
+    # The weights of a bilinear sum may add up to a rounding error more than 1, which would lift a plateau just below a
+    # threshold other than 0 above it. Not seen with OpenCV 5; the margin costs nothing.
     bound = threshold - np.float32(1e-6) * abs(threshold)
     positive = inner > bound
     rows = np.flatnonzero(positive.any(1))
@@ -87,9 +87,9 @@ def _span(first: int, end: int, size: int, original: int) -> tuple[tuple[int, in
     """The part of an axis to enlarge so that it comes out, to the bit, as in the enlargement of the whole axis.
 
     One pixel of background on either side makes sure that nothing outside can reach the threshold. The part must begin
-    and end on whole pixels of both sizes, and OpenCV's float32 positions must be exact wherever they are counted from:
-    that is so when an enlargement is by a ratio of 2^k to a whole number (512, 768, 1024, 1536 to 2048). Every other
-    axis is taken whole.
+    and end on whole pixels of both sizes, and the positions, which OpenCV 4 computes in float32, must be exact wherever
+    they are counted from: that is so when an enlargement is by a ratio of 2^k to a whole number (512, 768, 1024, 1536
+    to 2048). Every other axis is taken whole.
 
     Returns:
         `(start, stop)` in the network's frame and in the original.

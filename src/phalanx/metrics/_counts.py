@@ -22,8 +22,6 @@ def of(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarr
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
-def of_logits(
-    logits: np.ndarray, geometry: Geometry, labels: LabelSpace, truth: Sequence[np.ndarray]
-) -> np.ndarray:
+def of_logits(logits: np.ndarray, geometry: Geometry, labels: LabelSpace, truth: Sequence[np.ndarray]) -> np.ndarray:
     """Counts `(scored, 3)` of one image's logits `(c, h, w)`, brought to the original size class by class."""
     return of(decode.to_runs(logits, geometry, labels), truth)

@@ -1,4 +1,4 @@
-"""What every encoder-decoder network of the library takes. Light on purpose: a typo must be found before torch loads."""
+"""What every encoder-decoder network takes. Light on purpose: a typo must be found before torch loads."""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ def build(architecture: str, config: EncoderConfig, num_classes: int, **options:
         model = getattr(smp, architecture)(**arguments, encoder_weights=None, classes=num_classes, **options)
     except (KeyError, ValueError, TypeError, RuntimeError, AssertionError) as error:
         raise ConfigError(
-            f"{architecture} cannot be built on encoder {config.encoder}", _line(error), "choose another encoder, depth or decoder_channels"
+            f"{architecture} cannot be built on encoder {config.encoder}",
+            _line(error),
+            "choose another encoder, depth or decoder_channels",
         ) from None
     if named is not None:
         model.encoder.load_state_dict(_fetch(architecture, arguments, named))
@@ -114,13 +116,15 @@ def _load_file(encoder: nn.Module, path: Path) -> None:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise WeightsError("the weights file cannot be read", f"{path} ({_line(error)})", "use .safetensors or a state dict") from None
+        raise WeightsError(
+            "the weights file cannot be read", f"{path} ({_line(error)})", "use .safetensors or a state dict"
+        ) from None
     wanted = encoder.state_dict()
     missing = sorted(name for name, tensor in wanted.items() if name not in state or state[name].shape != tensor.shape)
     if missing:
         raise WeightsError(
             "the weights file does not fit the encoder",
-            f"{path} lacks {len(missing)} of its {len(wanted)} tensors or has them in another shape, first {missing[0]}",
+            f"{path} lacks {len(missing)} of {len(wanted)} tensors or has them in another shape, first {missing[0]}",
             "use the weights of this very encoder, for as many image channels",
         )
     encoder.load_state_dict({name: state[name] for name in wanted})

@@ -19,7 +19,7 @@ def flipped(predict: Callable[[Tensor], Tensor], flips: str) -> Callable[[Tensor
         return predict
     import ttach
 
-    views = [ttach.HorizontalFlip()] if flips in ("horizontal", "both") else []
+    views: list[Any] = [ttach.HorizontalFlip()] if flips in ("horizontal", "both") else []
     views += [ttach.VerticalFlip()] if flips in ("vertical", "both") else []
     return ttach.SegmentationTTAWrapper(_Forward(predict), ttach.Compose(views), merge_mode="mean")
 

@@ -1,12 +1,11 @@
 """Store: one Zarr v3 group a set of predictions, one array `(c, h, w)` of logits a case.
 
-While it is being written it is called `NAME.partial`; each case's array is made under a temporary name and renamed, so a
-killed writer goes on with the cases it lacks. `close` writes the manifest (a digest a case) and gives the store its
+While it is being written it is called `NAME.partial`; each case's array is made under a temporary name and renamed, so
+a killed writer goes on with the cases it lacks. `close` writes the manifest (a digest a case) and gives the store its
 name: a folder without a manifest is not a store.
 
 int8 keeps 16 levels a unit and clips at 8, with levels in the middle of their steps so that the sign of a logit, which
-is the decision at threshold 0.5, is never lost. Measured on 29 x 1024 x 1024 logits of a trained network: 0.16 MB against
-61 MB as float16, 0.015 % of the pixels of a five-member mean changed.
+is the decision at threshold 0.5, is never lost.
 """
 
 from __future__ import annotations
@@ -72,7 +71,9 @@ class Writer:
         if (self.partial / "zarr.json").is_file():
             begun = dict(zarr.open_group(self.partial, mode="r").attrs)
             if begun != described:
-                raise StoreError("an unfinished store was begun with other settings", self.partial, "delete it to begin again")
+                raise StoreError(
+                    "an unfinished store was begun with other settings", self.partial, "delete it to begin again"
+                )
         else:
             self.partial.mkdir(parents=True, exist_ok=True)
             zarr.create_group(self.partial, attributes=described)
@@ -120,10 +121,16 @@ class Store:
             attributes = dict(zarr.open_group(path, mode="r").attrs)
         except (OSError, ValueError) as error:
             partial = path.with_name(f"{path.name}.partial").exists()
-            fix = "finish it by running its command again" if partial else "name a folder that ends in .zarr and has a manifest"
+            fix = (
+                "finish it by running its command again"
+                if partial
+                else "name a folder that ends in .zarr and has a manifest"
+            )
             raise StoreError("this is not a finished store", f"{path} ({type(error).__name__})", fix) from None
         if manifest.get("format") != _FORMAT:
-            raise StoreError("the store has a format this version cannot read", manifest.get("format"), "update Phalanx")
+            raise StoreError(
+                "the store has a format this version cannot read", manifest.get("format"), "update Phalanx"
+            )
         self.attributes = attributes
         self.cases: dict[str, dict[str, str]] = manifest["cases"]
         self.labels = LabelSpace(tuple(attributes["classes"]), bool(attributes["exclusive"]))  # type: ignore[arg-type]
@@ -146,7 +153,9 @@ class Store:
             raise StoreError("the store has no such case", f"{case} in {self.path}", "list the store's cases")
         folder = self.path / self.cases[case]["array"]
         if not folder.is_dir() or _digest(folder) != self.cases[case]["sha256"]:
-            raise StoreError("a stored case was changed after it was written", f"{case} in {self.path}", "predict again")
+            raise StoreError(
+                "a stored case was changed after it was written", f"{case} in {self.path}", "predict again"
+            )
         array = zarr.open_array(folder, mode="r")
         codes = np.asarray(array[:])
         geometry = Geometry.from_dict(array.attrs["geometry"])  # type: ignore[arg-type]

@@ -212,16 +212,8 @@ def _check_whole(sheet: _Sheet, has_sample: bool) -> None:
 def _check_keys(sheet: _Sheet, source: str) -> None:
     """Images and classes against those there must be, or against one another."""
     images = dict.fromkeys(image for image, _ in sheet.expected)
-    classes = _classes(sheet)
-    unknown: dict[tuple[str, str], list[int]] = {}
-    for (image, label), line in sheet.lines.items():
-        if (image not in images) if images else (not image or _is_path(image)):
-            unknown.setdefault(("image", image), []).append(line)
-        if classes and label is not None and label not in classes:
-            unknown.setdefault(("class", label), []).append(line)
-    for (kind, name), lines in unknown.items():
-        seen = f"{name!r} in {len(lines)} row{'s' if len(lines) > 1 else ''}"
-        sheet.error(lines[0], name, f"an unknown {kind}", seen, _hint(name, images if kind == "image" else classes))
+    classes = dict.fromkeys(_classes(sheet))
+    _check_unknown(sheet, images, classes, source)
     if not images:
         _check_suffixes(sheet)
     every: dict[Key, int] = dict.fromkeys(
@@ -234,6 +226,23 @@ def _check_keys(sheet: _Sheet, source: str) -> None:
         have, want = next(pair for pair in zip(shared, wanted, strict=True) if pair[0] != pair[1])
         seen = f"{_name(have)} where the {source} has {_name(want)}"
         sheet.warning(sheet.lines[have], _name(have), f"rows in another order than the {source}'s", seen, "sort them")
+
+
+def _check_unknown(sheet: _Sheet, images: Mapping[str, None], classes: Mapping[str, None], source: str) -> None:
+    """Names that nothing expects, each reported once with the first of its lines."""
+    unknown: dict[tuple[str, str], list[int]] = {}
+    for (image, label), line in sheet.lines.items():
+        strange_image = image not in images if images else not image or _is_path(image)
+        strange_class = bool(classes) and label is not None and label not in classes
+        if strange_image:
+            unknown.setdefault(("image", image), []).append(line)
+        if strange_class:
+            unknown.setdefault(("class", str(label)), []).append(line)
+        if sheet.expected and not strange_image and not strange_class and (image, label) not in sheet.expected:
+            sheet.error(line, _name((image, label)), f"a row that the {source} does not have", "", "remove it")
+    for (kind, name), lines in unknown.items():
+        seen = f"{name!r} in {len(lines)} row{'s' if len(lines) > 1 else ''}"
+        sheet.error(lines[0], name, f"an unknown {kind}", seen, _hint(name, images if kind == "image" else classes))
 
 
 def _check_suffixes(sheet: _Sheet) -> None:
@@ -256,7 +265,8 @@ def _check_missing(sheet: _Sheet, expected: Mapping[Key, int], source: str) -> N
             absent.setdefault(image, []).append(label)
     for image, labels in absent.items():
         if len(labels) == count[image]:
-            sheet.error(0, image, "an image is missing", f"{len(labels)} rows of the {source}", "add them")
+            seen = f"{len(labels)} row{'s' if len(labels) > 1 else ''} of the {source}"
+            sheet.error(0, image, "an image is missing", seen, "add every row of it")
         else:
             some = ", ".join(map(str, labels[:4])) + (", ..." if len(labels) > 4 else "")
             sheet.error(0, image, "classes of an image are missing", f"{len(labels)} ({some})", "add their rows")
@@ -302,7 +312,7 @@ def _is_path(image: str) -> bool:
     return "/" in image or "\\" in image
 
 
-def _hint(name: str, known: Sequence[str] | Mapping[str, None]) -> str:
+def _hint(name: str, known: Mapping[str, None]) -> str:
     bare = name.strip().replace("\\", "/").rsplit("/", 1)[-1]
     stems = {suffix for suffix in ("", *IMAGE_SUFFIXES) if bare + suffix in known}
     if stems:

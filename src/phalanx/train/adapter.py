@@ -105,5 +105,3 @@ class Adapter(lightning.LightningModule):
 def _mix(*numbers: int) -> int:
     """One 63-bit seed of several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-

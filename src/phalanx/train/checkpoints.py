@@ -17,8 +17,8 @@ from phalanx.core.errors import RunError
 class WholeFiles(TorchCheckpointIO):
     """Lightning's checkpoint files, each renamed into place in its own folder.
 
-    Lightning writes to the system's temporary folder and moves, which is a copy when that is another disk; a kill during
-    the copy leaves half a file under the final name.
+    Lightning writes to the system's temporary folder and moves, which is a copy when that is another disk; a kill
+    during the copy leaves half a file under the final name.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
@@ -44,4 +44,6 @@ def load_weights(module: nn.Module, path: Path) -> None:
         module.load_state_dict(load_file(path))
     except Exception as error:
         line = " ".join(str(error).split())[:160]
-        raise RunError("the weights of a fold cannot be read", f"{path} ({line})", "delete this fold to train it again") from None
+        raise RunError(
+            "the weights of a fold cannot be read", f"{path} ({line})", "delete this fold to train it again"
+        ) from None

@@ -1,7 +1,8 @@
 """Fit: train one fold, or go on where it stopped.
 
-A fold's folder holds `last.ckpt` (everything needed to go on), the best `epoch*.ckpt`, `metrics.csv`, TensorBoard events,
-and at the end `weights.safetensors` and `fold.json`. `fold.json` is written last: a fold that has it is done.
+A fold's folder holds `last.ckpt` (everything needed to go on; it goes when the fold is done), the best `epoch*.ckpt`
+(weights alone), `metrics.csv`, TensorBoard events, and at the end `weights.safetensors` and `fold.json`. `fold.json` is
+written last: a fold that has it is done.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import logging
 import sys
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +65,8 @@ def fit(
             trainer.fit(adapter, train, validation, ckpt_path=resumed, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
+        # The last epoch need not be one of those that are validated and saved.
+        trainer.save_checkpoint(last)
     return _finish(method, config, folder, started)
 
 
@@ -78,16 +83,22 @@ def precision(config: TrainConfig) -> str:
 def _checkpoints(config: TrainConfig, folder: Path) -> list[ModelCheckpoint]:
     """The best by validation Dice, then the last: the last holds what the best has become."""
     best = ModelCheckpoint(
-        folder, "epoch{epoch:04d}", "val_dice", mode="max", save_top_k=config.top_k, auto_insert_metric_name=False,
-        every_n_epochs=config.validate_every, save_on_train_epoch_end=True, enable_version_counter=False,
+        folder, "epoch{epoch:04d}", "val_dice", mode="max", save_top_k=config.top_k, save_weights_only=True,
+        auto_insert_metric_name=False, every_n_epochs=config.validate_every, save_on_train_epoch_end=True,
+        enable_version_counter=False,
     )  # fmt: skip
-    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    last = ModelCheckpoint(
+        folder, "last", every_n_epochs=config.validate_every, save_on_train_epoch_end=True, enable_version_counter=False
+    )
     return [best, last]
 
 
 def _trainer(config: TrainConfig, folder: Path) -> lightning.Trainer:
     shown = sys.stderr.isatty()
-    callbacks: list[Any] = [History(folder / "metrics.csv", None if shown else _LOG.info), *_checkpoints(config, folder)]
+    callbacks: list[Any] = [
+        History(folder / "metrics.csv", None if shown else _LOG.info),
+        *_checkpoints(config, folder),
+    ]
     if shown:
         callbacks.append(RichProgressBar())
     if config.patience:
@@ -137,14 +148,14 @@ def _finish(method: nn.Module, config: TrainConfig, folder: Path, started: float
         "parameters": sum(parameter.numel() for parameter in method.parameters()),
     }
     files.write_text(folder / "fold.json", json.dumps(summary, indent=2) + "\n")
+    (folder / "last.ckpt").unlink()
     return summary
 
 
-class _quiet(warnings.catch_warnings):
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Hides Lightning's advice about loaders and log folders, which a user of Phalanx cannot act on."""
-
-    def __enter__(self) -> Any:
-        entered = super().__enter__()
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning\.")
         warnings.filterwarnings("ignore", message=r".*(num_workers|does not have many workers|log_every_n_steps).*")
-        return entered
+        yield

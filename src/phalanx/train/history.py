@@ -35,7 +35,11 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Add the epoch's row and write the file."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        row = {"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": trainer.optimizers[0].param_groups[0]["lr"]}
+        row = {
+            "epoch": trainer.current_epoch,
+            "step": trainer.global_step,
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+        }
         row |= {name: value for name, value in metrics.items() if name.startswith("train_")}
         if (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0 and "val_dice" in metrics:
             row["val_dice"] = metrics["val_dice"]
@@ -43,10 +47,9 @@ class History(Callback):
         self._write()
         if self.announce:
             dice = f", val Dice {row['val_dice']:.4f}" if "val_dice" in row else ""
-            passed = time.monotonic() - self.started
-            self.announce(
-                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: loss {row['train_loss']:.4f}{dice} ({passed:.0f} s)"
-            )
+            passed = f"{time.monotonic() - self.started:.0f} s"
+            epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+            self.announce(f"{epoch}: loss {row['train_loss']:.4f}{dice} ({passed})")
 
     def _write(self) -> None:
         extra = sorted({name for row in self.rows for name in row} - set(COLUMNS))

@@ -1,7 +1,7 @@
 """Learning-rate schedules by name, stepped once an optimiser step.
 
-Each is a pure function `rate(config, lr, step, total) -> learning rate`, so that a plot, a test and the loop agree and a
-resumed run needs nothing but the step.
+Each is a pure function `rate(config, lr, step, total) -> learning rate`, so that a plot, a test and the loop agree and
+a resumed run needs nothing but the step.
 """
 
 from __future__ import annotations

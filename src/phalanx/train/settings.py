@@ -19,9 +19,9 @@ class TrainConfig(Strict):
         max_steps: stop after this many optimiser steps, -1: when the epochs are done.
         batch_size: images a step.
         accumulate: batches whose gradients are summed before a step.
-        precision: `auto` is bf16 where the processor has it (measured: 1.6 to 1.75 times as fast on a CPU), else 32 bit.
+        precision: `auto` is bf16 where the processor has it (measured: 1.6 times as fast on a CPU), else 32 bit.
         clip_norm: largest norm of the gradient, 0: not clipped.
-        validate_every: epochs between validations.
+        validate_every: epochs between validations, and between the checkpoints that a killed run goes on from.
         top_k: best checkpoints kept, by validation Dice.
         keep: which weights predict: `best` by validation Dice, or the `last`. `last` leaves the out-of-fold score
             untouched by a choice made on the same fold.

@@ -106,6 +106,10 @@ async function draw() {
     await Plotly.newPlot(place, figure.data, figure.layout, settings);
   }
 }
+// Paper is narrower than most windows: 680 px fill an A4 or letter page between its margins.
+const resize = (change) => document.querySelectorAll(".js-plotly-plot").forEach((place) => Plotly.relayout(place, change));
+addEventListener("beforeprint", () => resize({ autosize: false, width: 680 }));
+addEventListener("afterprint", () => resize({ autosize: true, width: null }));
 if (document.querySelector(".chart")) {
   draw().catch((error) => {
     for (const place of document.querySelectorAll(".chart:not(.js-plotly-plot)")) {

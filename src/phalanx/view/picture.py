@@ -21,8 +21,8 @@ from phalanx.view._html import escape
 
 # A picture is half a page wide: about 550 px on most screens.
 _SIDE = 700
-_IMAGE_BYTES = 110_000
-_OUTLINE_BYTES = 56_000
+_IMAGE_BYTES = 100_000
+_OUTLINE_BYTES = 48_000
 # The longer side of the drawing in its own units: a quarter of a shown pixel, so that whole numbers are fine enough.
 _UNITS = 4 * _SIDE
 # Okabe & Ito 2008: blue, orange and pink stay apart with every kind of colour blindness and on grey.
@@ -60,7 +60,7 @@ def panels(
     # Large classes first: a small bone that lies on a large one stays within reach of the pointer.
     order = sorted(labels.scored_names, key=lambda item: -max(run_lengths.area(part[item]) for part in masks))
     truth, predicted = _outlines(masks, order, size)
-    colours = dict(zip(labels.names, labels.colours, strict=True))
+    colours = dict(zip(labels.names, map(escape, labels.colours), strict=True))
     index = {item: place for place, item in enumerate(labels.names)}
     words = {item: escape(f"{item}: Dice {_format.number(dice.get(item))}") for item in order}
 
@@ -74,9 +74,9 @@ def panels(
 
     pixels = ' class="pixels"' if max(size) < 128 else ""
     place = f'width="100%" height="100%" preserveAspectRatio="none"{pixels}'
-    errors = "".join(
-        f'<image data-layer="{kind}" {place} href="{uri}"/>' for kind, uri in _differences(masks, order, size).items()
-    )
+    veils = _differences(masks, order, size)
+    errors = "".join(f'<image data-layer="{kind}" {place} href="{uri}"/>' for kind, uri in veils.items())
+    legend = _switches(tuple(item for item in _ERRORS if item[0] in veils)) or "no pixel differs"
     return (
         f'<div class="panels"><figure><svg viewBox="{view}" role="img" aria-label="truth and prediction">'
         f'<g data-layer="image"><image id="{name}-image" {place} href="{_jpeg(image)}"/></g>'
@@ -84,7 +84,7 @@ def panels(
         f"<figcaption>{_switches(_LINES)}</figcaption></figure>"
         f'<figure class="errors"><svg viewBox="{view}" role="img" aria-label="differences">'
         f'<use href="#{name}-image" class="dim"/><use href="#{name}-truth" class="trace"/>{errors}</svg>'
-        f"<figcaption>{_switches(_ERRORS)}</figcaption></figure></div>{_weakest(dice, colours, index)}"
+        f"<figcaption>{legend}</figcaption></figure></div>{_weakest(dice, colours, index)}"
     )
 
 
@@ -171,12 +171,13 @@ def _veil(mask: np.ndarray, colour: str) -> str:
     """A mask as a picture of one colour; where several pixels become one, their share is its opacity."""
     height, width = _shown(mask.shape[:2])
     share = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    # The root lifts a sliver that fills a tenth of a pixel to a third of full colour; 15 levels compress well.
-    opacity = np.round(np.sqrt(share) * 15) * 17
+    # The root lifts a sliver that fills a tenth of a pixel to a third of full colour; 7 levels compress well.
+    opacity = np.round(np.sqrt(share) * 7) * 36
     veil = np.empty((height, width, 4), np.uint8)
     veil[..., :3] = [int(colour[place : place + 2], 16) for place in (5, 3, 1)]
     veil[..., 3] = opacity
-    return _uri(".png", veil, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    # Above 100 WebP is lossless; measured at half the size of PNG and five times as fast.
+    return _uri(".webp", veil, [cv2.IMWRITE_WEBP_QUALITY, 101])
 
 
 def _jpeg(image: np.ndarray) -> str:
@@ -209,5 +210,5 @@ def _shown(size: tuple[int, ...]) -> tuple[int, int]:
 def _uri(kind: str, image: np.ndarray, options: list[int]) -> str:
     done, data = cv2.imencode(kind, image, options)
     assert done, f"OpenCV cannot write {kind}"
-    mime = "image/jpeg" if kind == ".jpg" else "image/png"
-    return f"data:{mime};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
+    mime = {".jpg": "jpeg", ".webp": "webp"}[kind]
+    return f"data:image/{mime};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"

@@ -136,8 +136,10 @@ def render(report: Report) -> str:
 
 _NOTES = {
     "classes": "Weakest first. The large point is the mean, its whisker the 95 % interval where one was measured; the "
-    "bar holds the middle half of the cases. The axis does not start at 0; cases below it sit on its left edge.",
-    "cases": "Each row is a case, each column a class; an empty cell has no score.",
+    "bar holds the middle half of the cases, the dots are cases (the outer tenth where there are many). The axis "
+    "does not start at 0; cases below it are triangles on its left edge.",
+    "cases": "How the mean Dice of the cases is spread. In the map, a row is a case and a column a class; an empty "
+    "cell has no score.",
     "worst": "Grey images are stretched to the full range of greys for display. Point at a picture to see which "
     "classes lie there.",
     "training": "Lines of one colour belong to one model, each fold has its dash; a star marks its best validation. "
@@ -157,7 +159,7 @@ def _score(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
         return '<div class="score"><div class="name">Score</div><div class="value">–</div>Nothing was scored.</div>'
     bounds = _format.interval(entry.get("interval"))
-    spread = f'<div class="bounds">95 % interval {bounds}</div>' if bounds else ""
+    spread = f'<div class="bounds">95 % interval <span>{bounds}</span></div>' if bounds else ""
     of = f"{entry.get('of', '')}, {_format.count(int(entry.get('cases') or 0), 'case')}".removeprefix(", ")
     return (
         f'<div class="score"><div class="name">Mean {escape(_scores.title(entry))}</div>'
@@ -214,6 +216,8 @@ def _cases(report: Report) -> str:
         return ""
     means = report.table.mean(axis=1).tolist()
     spread = _html.chart("spread", figures.distribution(means), "histogram of the mean Dice of the cases")
+    if len(report.table.columns) == 1:
+        return spread
     return spread + _html.chart("cases", figures.case_heatmap(report.table), "Dice of every case and class")
 
 

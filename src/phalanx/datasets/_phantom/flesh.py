@@ -33,7 +33,7 @@ def silhouette(hand: Hand, generator: np.random.Generator, size: int) -> np.ndar
         cv2.fillConvexPoly(mask, hull, 255, cv2.LINE_AA, 4)
     # Blurring and cutting at the half rounds the webs between the fingers and the steps between the hulls.
     smooth = cv2.GaussianBlur(mask, (0, 0), 0.0065 * size)
-    level = 127 + 28 * clouds(generator, (24, 24), wide)
+    level = 127 + np.clip(28 * clouds(generator, (24, 24), wide), -50, 50)  # never a hole, never an island
     depth = cv2.distanceTransform((smooth > level).astype(np.uint8), cv2.DIST_L2, 5)
     depth = cv2.GaussianBlur(depth, (0, 0), 1.6)
     return depth[margin : margin + size, margin : margin + size] / np.float32(size)
