@@ -66,7 +66,7 @@ def test_a_broken_configuration_is_named(
         ("model.name=unett", "no entry of models/ is called 'unett'", "unet"),
         ("loss.name=dise", "no entry of losses/ is called 'dise'", "dice"),
         ("train.epochs=-1", "bad value for train.epochs", "greater than or equal to 1"),
-        ("data.size=[100,128]", "contradicts itself", "ata.size must be a multiple of 32"),
+        ("data.size=[100,128]", "contradicts itself", "ata.size must be a multiple of 16"),
         ("seed=abc", "bad value for seed", "integer"),
     ],
 )
@@ -79,14 +79,16 @@ def test_a_typo_names_the_key_and_the_nearest_valid_one(override: str, wrong: st
 
 def test_a_member_may_not_change_the_data_set() -> None:
     with pytest.raises(ConfigError, match="changes what all members share: dataset"):
-        _experiment.load(CONFIGS, "phantom", ["members.unet.data.dataset.people=5"])
+        _experiment.load(CONFIGS, "phantom", ["members.unet.data.dataset.people=50"])
 
 
 def test_a_member_inherits_what_it_does_not_change() -> None:
     experiment = _experiment.load(CONFIGS, "phantom", ["train.epochs=7"])
     built = _experiment.members(experiment)
     assert list(built) == ["unet", "unetplusplus"]
+    # The command line has the last word, over what a member says for itself as well.
     assert {member.train.epochs for member in built.values()} == {7}
+    assert {member.train.batch_size for member in built.values()} == {experiment.train.batch_size}
     assert built["unetplusplus"].model.name == "unetplusplus"
     assert built["unetplusplus"].seed != built["unet"].seed
 

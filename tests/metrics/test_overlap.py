@@ -34,6 +34,7 @@ def test_the_mean_is_over_cases_then_classes() -> None:
     assert summary["per_class"] == {"a": 0.5, "b": 0.5}
     assert summary["mean"] == 0.5
     assert summary["cases"] == 3
+    assert summary["per_class_interval"]["b"] == pytest.approx(_summary.interval(table[:, [1]], ["p", "p", "q"]))
     low, high = summary["interval"]
     assert 0.5 == pytest.approx((low + high) / 2, abs=0.1)
 

@@ -93,6 +93,9 @@ def test_training_raises_dice_and_leaves_its_files(tmp_path: Path) -> None:
     assert max(dice) > dice[0]
     assert dice.index(max(dice)) == summary["epoch"]
     assert summary["steps"] == 20
+    _, kept_last = train(tmp_path / "last", settings(epochs=2))
+    assert kept_last["epoch"] == 1
+    assert kept_last["val_dice"] is not None
     kept = sorted(path.name for path in tmp_path.glob("*.ckpt"))
     best = sorted(sorted(range(10), key=lambda epoch: dice[epoch])[-2:])
     assert kept == [f"epoch{epoch:04d}.ckpt" for epoch in best]

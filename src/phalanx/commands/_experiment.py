@@ -70,6 +70,9 @@ def load(folder: Path, name: str, overrides: Sequence[str]) -> Experiment:
     """
     values = config.load(folder, name, overrides)
     values.setdefault("run", name)
+    for override in overrides:
+        for changes in (values.get("members") or {}).values():
+            _forget(changes, override.partition("=")[0].split("."))
     # The light sections first: a typo in them is told before any method, and with it torch, is imported.
     experiment = config.validate(Experiment, values)
     members(experiment)
@@ -99,6 +102,15 @@ def members(experiment: Experiment) -> dict[str, Experiment]:
             raise ConfigError(f"member {name} changes what all members share", differing[0], "move it out of members:")
         built[name] = member
     return built
+
+
+def _forget(changes: Any, path: list[str]) -> None:
+    """Drop a member's own value of a key that the command line sets: the command line has the last word everywhere."""
+    *above, last = path
+    for part in above:
+        changes = changes.get(part) if isinstance(changes, dict) else None
+    if isinstance(changes, dict):
+        changes.pop(last, None)
 
 
 def _validated(name: str, values: dict[str, Any]) -> Experiment:

@@ -19,7 +19,8 @@ class Loss(ABC):
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Scalar loss of logits `(b, c, ...)` against labels, `(b, ...)` indices or `(b, c, ...)` zeros and ones."""
-        return self.value(logits.float(), target)
+        # Networks on a CPU run channels-last; the planes of one class side by side halve the time of the sums below.
+        return self.value(logits.float().contiguous(), target)
 
     @abstractmethod
     def value(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -34,10 +34,12 @@ def interval(table: np.ndarray, groups: Sequence[str], seed: int = 0) -> tuple[f
 
 def scores(metric: str, table: np.ndarray, names: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
     """One entry of `scores.json`: mean, interval and per-class means of a table `(cases, classes)`."""
+    per_class = {name: table[:, [index]] for index, name in enumerate(names)}
     return {
         "metric": metric,
         "mean": float(table.mean(0).mean()),
         "interval": list(interval(table, groups)),
-        "per_class": {name: float(value) for name, value in zip(names, table.mean(0), strict=True)},
+        "per_class": {name: float(column.mean()) for name, column in per_class.items()},
+        "per_class_interval": {name: list(interval(column, groups)) for name, column in per_class.items()},
         "cases": len(table),
     }

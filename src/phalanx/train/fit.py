@@ -137,10 +137,12 @@ def _finish(method: nn.Module, config: TrainConfig, folder: Path, started: float
     method.load_state_dict({name.removeprefix(prefix): value for name, value in kept["state_dict"].items()})
     save_weights(method, folder / "weights.safetensors")
     rows = next(value["rows"] for name, value in last["callbacks"].items() if name.startswith("History"))
-    scores = [row["val_dice"] for row in rows if row["epoch"] == kept["epoch"] and "val_dice" in row]
+    # Saved after the loop, the last checkpoint counts the epoch that would have come next.
+    epoch = int(rows[-1]["epoch"] if kept is last else kept["epoch"])
+    scores = [row["val_dice"] for row in rows if row["epoch"] == epoch and "val_dice" in row]
     summary = {
         "val_dice": scores[-1] if scores else None,
-        "epoch": int(kept["epoch"]),
+        "epoch": epoch,
         "epochs": len(rows),
         "steps": int(last["global_step"]),
         "seconds": round(time.monotonic() - started, 1),

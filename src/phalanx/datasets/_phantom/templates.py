@@ -2,7 +2,10 @@
 
 Long bones are drawn upright: x to the little-finger side, y from the base (0) to the tip, in thousandths of their
 length. Carpal bones and the forearm are drawn in place on a grid of `GRID` units a side of the image, y down, thumb
-on the left; the metacarpal bases meet the carpus there. Proportions follow the mean areas of spec 1.9.
+on the left; the metacarpal bases meet the carpus there.
+
+Source: positions, lengths and outlines were read by eye off one radiograph, IMG0000165 of FracAtlas (Abedeen et al.
+2023, https://doi.org/10.1038/s41597-023-02432-4, CC BY 4.0), then smoothed, and sized to the mean areas of spec 1.9.
 """
 
 from __future__ import annotations
