@@ -56,7 +56,7 @@ def _start(configs: Path, name: str, overrides: list[str], show: bool) -> None:
 def work(experiment: Experiment) -> None:
     """The whole job of one experiment, or what of it is still to do."""
     dialect.named(experiment.submit.dialect)
-    from phalanx.commands import _cases, _outcome, report
+    from phalanx.commands import _cases, _outcome, _report_page
     from phalanx.commands._member import Member
     from phalanx.commands._run_folder import LOG, RunFolder
 
@@ -71,7 +71,7 @@ def work(experiment: Experiment) -> None:
         with folder.timed("combine"):
             scores = _outcome.conclude(experiment, cases, folder)
         with folder.timed("report"):
-            page = report.write(experiment, cases, folder.path)
+            page = _report_page.write(experiment, cases, folder.path)
         for entry in scores:
             low, high = entry["interval"]
             LOG.info(

@@ -1,0 +1,69 @@
+"""`phalanx`: help for every command, exit statuses, and no torch before it is needed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = ("phantom", "check", "lint", "report")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def phalanx(*arguments: str) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from phalanx.commands import cli; sys.argv[0] = 'phalanx'; cli.main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
+    heavy = ("torch", "albumentations", "pandas", "plotly", "zarr", "scipy", "lightning")
+    code = (
+        "import atexit, sys; from phalanx.commands import cli; sys.argv = ['phalanx', '--help']\n"
+        f"atexit.register(lambda: print('loaded', [name for name in {heavy!r} if name in sys.modules]))\n"
+        "cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "loaded []"
+    for command in COMMANDS:
+        assert re.search(rf"\b{command}\b", done.stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    done = phalanx(command, "--help")
+    assert done.returncode == 0
+    assert f"phalanx {command} " in done.stdout.replace("Usage: phalanx", "")
+    assert f"phalanx {command} " in README
+
+
+def test_wrong_usage_is_status_2() -> None:
+    done = phalanx("lint")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_command_is_status_2() -> None:
+    assert phalanx("vott").returncode == 2
+
+
+@pytest.mark.parametrize("arguments", [("check", "nowhere"), ("lint", "nowhere.csv"), ("report", "nowhere")])
+def test_input_at_fault_is_one_line_and_status_1(arguments: tuple[str, ...]) -> None:
+    done = phalanx(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "nowhere" in done.stderr
+
+
+def test_report_is_made_again_from_a_finished_run(configs: Path, tmp_path: Path, capsys) -> None:
+    from phalanx.commands import report, run
+
+    assert run.main(["config=tiny", "train.epochs=1", "train.validate_every=1"], configs) == 0
+    page = tmp_path / "runs" / "tiny" / "report.html"
+    first = page.read_text()
+    page.unlink()
+    report.report(tmp_path / "runs" / "tiny")
+    assert str(page) in capsys.readouterr().out
+    assert page.read_text().count("<svg") == first.count("<svg") >= 4
