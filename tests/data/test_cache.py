@@ -88,3 +88,14 @@ def test_prior_counts_by_hand(tmp_path: Path, case: Case) -> None:
     other = Cache(tmp_path / "cache", exclusive, (24, 40), False, 1, "opencv")
     shares, _ = caches.prior([other.item(half), other.item(empty)], exclusive)
     assert shares.tolist() == [0.75, 0.25]
+
+
+def test_half_covered_pixels_leave_the_area_as_it_was(tmp_path: Path, case: Case) -> None:
+    """A square whose outline falls on the middle of the network's pixels."""
+    square = np.zeros((48, 80), bool)
+    square[11:31, 21:51] = True
+    item = cache(tmp_path).item(Case("s", case.image, Runs({"ulna": runs.from_mask(square)}, (48, 80))))
+    shrunk = item.masks()[..., 1]
+    assert shrunk.sum() == pytest.approx(square.sum() / 4, rel=0.02)
+    assert shrunk[6:15, 11:25].all()  # wholly covered
+    assert shrunk[:5].sum() == shrunk[:, :10].sum() == 0  # not at all

@@ -25,7 +25,7 @@ from phalanx.core.labels import LabelSpace
 from phalanx.data import decode
 from phalanx.mask import runs as run_lengths
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,15 @@ def prior(items: Iterable[Item], labels: LabelSpace) -> tuple[np.ndarray, np.nda
 
 
 def _shrink(run: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """A mask at the network's size: a pixel belongs to it when at least half of what it covers does."""
-    dense = run_lengths.to_mask(run, geometry.original).astype(np.uint8) * 255
-    return geometry.shrink(dense) > 127
+    """A mask at the network's size: a pixel belongs to it when more than half of what it covers does.
+
+    Of the pixels that are covered by exactly half, every second one does, as on a chessboard. At half size every other
+    pixel of an outline is one of these; counting them all made bones at 128 px 9 % too large, and with them every
+    prediction.
+    """
+    covered = geometry.shrink(run_lengths.to_mask(run, geometry.original).astype(np.uint8) * 255)
+    rows, columns = np.indices(covered.shape, sparse=True)
+    return (covered > 128) | ((covered >= 127) & ((rows + columns) % 2 == 0))
 
 
 def _channels(image: np.ndarray, channels: int) -> np.ndarray:
