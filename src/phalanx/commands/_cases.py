@@ -131,13 +131,18 @@ def _refuse(findings: Sequence[Finding]) -> None:
     """Say the warnings; stop at an error."""
     warnings = [finding for finding in findings if finding.level == "warning"]
     for finding in warnings[:20]:
-        LOG.warning("warning: %s", finding.message)
+        LOG.warning("warning: %s", _named(finding))
     if len(warnings) > 20:
         LOG.warning("... and %d more warnings; all are in the report", len(warnings) - 20)
     errors = [finding for finding in findings if finding.level == "error"]
     if errors:
         more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
-        raise DataError(f"the data set has errors{more}", errors[0].message, "run phalanx check on it to see them all")
+        raise DataError(f"the data set has errors{more}", _named(errors[0]), "run phalanx check on it to see them all")
+
+
+def _named(finding: Finding) -> str:
+    """The finding's sentence, with the case where it does not name it itself."""
+    return finding.message if finding.case in finding.message else f"{finding.case}: {finding.message}"
 
 
 def _record(
