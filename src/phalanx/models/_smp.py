@@ -69,7 +69,8 @@ def _is_file(weights: str) -> bool:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    """The first sentence of an error's text."""
+    return " ".join(str(error).split()).partition(". ")[0][:200] or type(error).__name__
 
 
 def _check_encoder(name: str) -> None:
