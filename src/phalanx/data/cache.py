@@ -125,8 +125,9 @@ def _shrink(run: np.ndarray, geometry: Geometry) -> np.ndarray:
     prediction.
     """
     covered = geometry.shrink(run_lengths.to_mask(run, geometry.original).astype(np.uint8) * 255)
-    rows, columns = np.indices(covered.shape, sparse=True)
-    return (covered > 128) | ((covered >= 127) & ((rows + columns) % 2 == 0))
+    height, width = covered.shape
+    even = (np.arange(height)[:, None] + np.arange(width)) % 2 == 0
+    return (covered > 128) | ((covered >= 127) & even)
 
 
 def _channels(image: np.ndarray, channels: int) -> np.ndarray:
