@@ -48,7 +48,10 @@ def _log_to_terminal() -> None:
     logger = logging.getLogger("phalanx")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
+    # Anew each time: a caller that runs several commands may have changed standard error in between.
+    for handler in [handler for handler in logger.handlers if handler.name == "terminal"]:
+        logger.removeHandler(handler)
+    terminal = logging.StreamHandler()
+    terminal.name = "terminal"
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(terminal)
