@@ -145,6 +145,22 @@ def test_a_finished_fold_is_not_trained_again(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
 
 
+def test_a_run_killed_after_its_last_step_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = settings(validate_every=3)
+    unbroken, summary = train(tmp_path / "unbroken", config)
+
+    def killed(*arguments):
+        raise KilledError
+
+    with monkeypatch.context() as patched, pytest.raises(KilledError):
+        patched.setattr(fit, "_finish", killed)
+        train(tmp_path / "killed", config)
+    resumed, again = train(tmp_path / "killed", config)
+    assert {**summary, "seconds": 0} == {**again, "seconds": 0}
+    for name, tensor in unbroken.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
 def test_patience_ends_a_run_and_a_resume_does_not_begin_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

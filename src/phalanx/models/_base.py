@@ -54,7 +54,7 @@ class Network(nn.Module, ABC):
     def start_at_prior(self, shares: Tensor, exclusive: bool) -> None:
         """Set the head's bias so that the first prediction is each class's mean share of the pixels.
 
-        Measured on 29 bones at 128 px: Dice 0.39 after 200 s from a zero bias, 0.85 after 45 s from the prior.
+        Otherwise a network spends its first hundreds of steps on learning that most pixels are background.
 
         Args:
             shares: `(c,)` mean share of the pixels that each channel's class covers.

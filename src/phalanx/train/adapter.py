@@ -96,7 +96,7 @@ class Adapter(lightning.LightningModule):
         self.log("val_dice", float(dice.mean(0).mean()), prog_bar=True)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move a batch's tensors, images in channels-last order (1.2 to 1.5 times as fast on a CPU)."""
+        """Move a batch's tensors, images in channels-last order, as the network's weights are."""
         batch.x = batch.x.to(device, non_blocking=True, memory_format=torch.channels_last)
         batch.y = batch.y.to(device, non_blocking=True)
         return batch

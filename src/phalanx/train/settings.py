@@ -19,7 +19,7 @@ class TrainConfig(Strict):
         max_steps: stop after this many optimiser steps, -1: when the epochs are done.
         batch_size: images a step.
         accumulate: batches whose gradients are summed before a step.
-        precision: `auto` is bf16 where the processor has it (measured: 1.6 times as fast on a CPU), else 32 bit.
+        precision: `auto` is bf16 where the processor has it, else 32 bit.
         clip_norm: largest norm of the gradient, 0: not clipped.
         validate_every: epochs between validations, and between the checkpoints that a killed run goes on from.
         top_k: best checkpoints kept, by validation Dice.
