@@ -13,7 +13,7 @@ from phalanx.data.cache import Cache
 from phalanx.data.loader import CaseDataset, loader
 from phalanx.data.views import Views
 from phalanx.ensemble import soft
-from phalanx.mask import dialect, runs
+from phalanx.mask import dialect, rle, runs
 from phalanx.metrics import _counts, _summary
 from phalanx.metrics.dice import Dice
 from phalanx.predict import predictor
@@ -89,7 +89,7 @@ def test_from_polygon_to_picture(tmp_path: Path) -> None:
     assert not [problem for problem in problems if problem.level == "error"]
     with (tmp_path / "submission.csv").open() as file:
         first = next(csv.DictReader(file))
-    decoded = dialect.decode(first["rle"], (160, 160), dialect.named("handbone"))
+    decoded = rle.decode(first["rle"], (160, 160), dialect.named("handbone"))
     assert np.array_equal(decoded, found[first["image_name"]][0])
 
     # ... -> a picture

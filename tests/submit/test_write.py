@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from phalanx.core.errors import SubmissionError
-from phalanx.mask import dialect as dialects
+from phalanx.mask import rle, sheet
 from phalanx.mask import runs
 from phalanx.mask.dialect import DIALECTS
 from phalanx.submit import write
@@ -63,7 +63,7 @@ ODD = [
 def test_odd_ids_come_back_as_they_were(tmp_path):
     path = tmp_path / "sub.csv"
     write.write(path, BONES, [(name, SIZE, masks()) for name in ODD], NAMES)
-    assert [row.image for row in dialects.read(path, BONES)] == [name for name in ODD for _ in NAMES]
+    assert [row.image for row in sheet.read(path, BONES)] == [name for name in ODD for _ in NAMES]
     assert b"\n=1+1.png,Radius,1 2\n" in path.read_bytes()
     with path.open(newline="", encoding="utf-8") as file:
         assert [cells[0] for cells in csv.reader(file)][1::2] == ODD
@@ -76,11 +76,11 @@ def test_what_is_written_is_read_back(tmp_path, planes):
     found = dict(zip(NAMES, map(runs.from_mask, planes), strict=True))
     path = tmp_path / "bones.csv"
     write.write(path, BONES, [("i.png", size, found)], NAMES, overwrite=True)
-    for row in dialects.read(path, BONES):
-        assert np.array_equal(dialects.decode(row.rle, size, BONES), found[row.label or ""])
+    for row in sheet.read(path, BONES):
+        assert np.array_equal(rle.decode(row.rle, size, BONES), found[row.label or ""])
     path = tmp_path / "nuclei.csv"
     write.write(path, NUCLEI, [("i.png", size, {"nucleus": found["Radius"]})], ["nucleus"], overwrite=True)
-    parts = [dialects.decode(row.rle, size, NUCLEI) for row in dialects.read(path, NUCLEI)]
+    parts = [rle.decode(row.rle, size, NUCLEI) for row in sheet.read(path, NUCLEI)]
     assert np.array_equal(runs.union(parts), found["Radius"])
     assert sum(map(runs.area, parts)) == runs.area(found["Radius"])
 

@@ -1,6 +1,6 @@
 """Views: Albumentations pipelines from the configuration, one for training and one for evaluation.
 
-Transforms are named as in Albumentations and looked up among its transforms only. Every sample draws from a seed of its
+Transforms are named as in Albumentations or `data/transforms.py` and looked up among those only. Every sample draws from a seed of its
 own, so that neither the number of workers nor a resume changes what is drawn.
 """
 
@@ -72,14 +72,16 @@ class Views:
 
 def _build(item: dict[str, Any], key: str, geometric: bool) -> Any:
     albumentations = _library()
+    from phalanx.data import transforms
+
     name = item.pop("name", None)
     kinds = {
         label: kind
-        for label, kind in vars(albumentations).items()
+        for label, kind in (vars(albumentations) | vars(transforms)).items()
         if isinstance(kind, type) and issubclass(kind, albumentations.BasicTransform | albumentations.BaseCompose)
     }
     if name not in kinds:
-        raise ConfigError(f"{key} names no transform of Albumentations", repr(name), nearest(str(name), list(kinds)))
+        raise ConfigError(f"{key} names no transform", repr(name), nearest(str(name), list(kinds)))
     kind = kinds[name]
     if not geometric and not issubclass(kind, albumentations.ImageOnlyTransform):
         raise ConfigError(

@@ -15,6 +15,7 @@ from phalanx.core.errors import ConfigError, DataError, SubmissionError
 from phalanx.core.labels import LabelSpace
 from phalanx.datasets import _base
 from phalanx.mask import dialect as dialects
+from phalanx.mask import rle, sheet
 from phalanx.mask import runs as run_lengths
 
 
@@ -73,8 +74,9 @@ class KaggleRle:
                 config.class_column or columns.label,
                 config.rle_column or columns.rle,
             ),
+            joint=None if config.class_column else known.joint,
         )
-        if self.dialect.columns.label is None and len(config.classes) > 1:
+        if not self.dialect.classes and len(config.classes) > 1:
             fix = "name one class, or give class_column"
             raise ConfigError("the dialect has no column of classes", ", ".join(config.classes), fix)
 
@@ -91,7 +93,7 @@ class KaggleRle:
         table = _base.file(config.root / config.labels, "CSV of masks")
         files = _base.images(config.root / config.images, "folder of images", notes)
         heads = _base.headers(files, notes)
-        names, rows = self._rows(dialects.read(table, self.dialect), files, table, notes)
+        names, rows = self._rows(sheet.read(table, self.dialect), files, table, notes)
         if not rows:
             seen = f"{table} names none of the {len(files)} images in {config.images}"
             raise DataError("no row fits an image", seen, "check labels, images and suffix")
@@ -114,8 +116,8 @@ class KaggleRle:
         return Dataset(space, train, test, notes.findings)
 
     def _rows(
-        self, rows: list[dialects.Row], files: dict[str, Path], table: Path, notes: _base.Notes
-    ) -> tuple[tuple[str, ...], dict[str, list[dialects.Row]]]:
+        self, rows: list[sheet.Row], files: dict[str, Path], table: Path, notes: _base.Notes
+    ) -> tuple[tuple[str, ...], dict[str, list[sheet.Row]]]:
         """The classes, and the usable rows by case id."""
         config = self.config
         default = config.classes[0] if config.classes else "foreground"
@@ -127,7 +129,7 @@ class KaggleRle:
         stems: dict[str, list[str]] = {}
         for name in (*files, *sorted(notes.exclude)):
             stems.setdefault(Path(name).stem, []).append(name)
-        found: dict[str, list[dialects.Row]] = {}
+        found: dict[str, list[sheet.Row]] = {}
         lost: dict[str, int] = {}
         for row in named:
             key = row.image + config.suffix
@@ -149,7 +151,7 @@ class KaggleRle:
         self,
         name: str,
         head: _base.Header | None,
-        rows: list[dialects.Row] | None,
+        rows: list[sheet.Row] | None,
         names: tuple[str, ...],
         notes: _base.Notes,
     ) -> Runs | None:
@@ -162,7 +164,7 @@ class KaggleRle:
         for row in rows:
             label = str(row.label)
             try:
-                part = dialects.decode(row.rle, head.size, self.dialect, f"line {row.line}")
+                part = rle.decode(row.rle, head.size, self.dialect, f"line {row.line}")
             except SubmissionError as error:
                 notes.error(name, "a mask cannot be decoded", f"{error.wrong} ({error.seen})", error.fix)
                 continue

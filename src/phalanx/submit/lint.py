@@ -12,7 +12,9 @@ import numpy as np
 
 from phalanx.core.errors import SubmissionError
 from phalanx.mask import table
-from phalanx.mask.dialect import IMAGE_SUFFIXES, Dialect, parse, read
+from phalanx.mask.dialect import IMAGE_SUFFIXES, Dialect
+from phalanx.mask.rle import parse
+from phalanx.mask.sheet import read
 
 Size = tuple[int, int]
 Key = tuple[str, str | None]
@@ -117,7 +119,7 @@ def _expected(
         keys = dict.fromkeys((row.image, row.label) for row in read(sample, dialect))
     elif not isinstance(sizes, Mapping):
         return {}
-    elif dialect.columns.label is None:
+    elif not dialect.classes:
         keys = dict.fromkeys((dialect.key(case), None) for case in sizes)
     else:
         keys = dict.fromkeys((dialect.key(case), name) for case in sizes for name in class_names or ())
@@ -164,7 +166,12 @@ def _check_record(line: int, cells: list[str], header: list[str], columns: list[
         sheet.error(line, cells[0][:60], "a wrong number of cells", seen, "quote cells that hold commas")
         return
     picked = [cells[column] for column in columns]
-    image, text, label = picked[0], picked[-1], picked[1] if sheet.dialect.columns.label is not None else None
+    text = picked[-1]
+    try:
+        image, label = sheet.dialect.names(picked[0], picked[1] if sheet.dialect.columns.label is not None else None)
+    except SubmissionError as error:
+        sheet.note(line, picked[0][:60], error)
+        return
     key = _name((image, label))
     first = sheet.lines.setdefault((image, label), line)
     if first != line and sheet.dialect.unit == "class":

@@ -9,8 +9,11 @@ import numpy as np
 
 from phalanx.core import files
 from phalanx.core.errors import SubmissionError
-from phalanx.mask import components, runs
-from phalanx.mask.dialect import Dialect, encode
+from phalanx.mask import components, pile, runs
+from phalanx.mask.dialect import Dialect
+from phalanx.mask.pile import Pile
+from phalanx.mask.rle import encode
+from phalanx.mask.sheet import Key
 
 Masks = Mapping[str, np.ndarray]
 
@@ -47,7 +50,7 @@ def write(
         raise SubmissionError(
             "the submission exists already", path, "choose another name, or say that it may be replaced"
         )
-    if dialect.columns.label is None and len(class_names) != 1:
+    if not dialect.classes and len(class_names) != 1:
         seen = f"{dialect.name} for {len(class_names)} classes"
         raise SubmissionError("the dialect has no column for the class", seen, "choose one class or another dialect")
     count = 0
@@ -60,11 +63,48 @@ def write(
             for name in class_names:
                 runs.check(masks[name], size)
                 for text in _texts(masks[name], size, dialect):
-                    file.write(_line((key, text) if dialect.columns.label is None else (key, name, text)))
+                    file.write(_line((*dialect.cells(key, name), text)))
                     count += 1
         if not count:
             raise SubmissionError("there is nothing to submit", f"no image for {path}", "give at least one image")
     return count
+
+
+def lines(keys: Sequence[Key], masks: Pile, dialect: Dialect, size: tuple[int, int] | None = None) -> bytes:
+    """The lines of a submission for masks in the dialect's own pixel order.
+
+    Args:
+        keys: image and class of each mask, as they are written.
+        masks: one a key.
+        dialect: how they are written.
+        size: `(height, width)` of the images; a dialect of instances needs it to tell the objects apart.
+
+    Raises:
+        SubmissionError: a dialect of instances without a size.
+    """
+    if dialect.unit == "instance":
+        keys, masks = _objects(keys, masks, dialect, size)
+    text, ends = pile.write(masks, dialect)
+    data, bounds = text.tobytes(), ends.tolist()
+    empty = dialect.empty.encode() + b"\n"
+    parts = []
+    for (image, label), start, stop in zip(keys, bounds[:-1], bounds[1:], strict=True):
+        parts.append((",".join(map(_quoted, dialect.cells(image, label))) + ",").encode())
+        parts.append(data[start:stop] + b"\n" if stop > start else empty)
+    return b"".join(parts)
+
+
+def _objects(
+    keys: Sequence[Key], masks: Pile, dialect: Dialect, size: tuple[int, int] | None
+) -> tuple[list[Key], Pile]:
+    """A row an object, or one without a pixel where a key has none."""
+    if size is None:
+        fix = "give --size HxW"
+        raise SubmissionError("objects cannot be told apart without the size of the images", dialect.name, fix)
+    # Objects are the same in the transposed picture, which is what a column-major dialect counts along.
+    own = size if dialect.order == "row" else (size[1], size[0])
+    parts = [components.split(masks.runs(index), own) or [runs.empty()] for index in range(masks.count)]
+    return [key for key, found in zip(keys, parts, strict=True) for _ in found], pile.of(sum(parts, []))
 
 
 def _texts(mask: np.ndarray, size: tuple[int, int], dialect: Dialect) -> Iterator[str]:

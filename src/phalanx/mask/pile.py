@@ -1,0 +1,132 @@
+"""Piles: the runs of many masks in two flat arrays, and what is done to all of them at once.
+
+Votes, scores and comparisons take masks by the thousand; an array of its own for each would cost more than the work.
+The loops are compiled by Numba (`_kernels.py`); without Numba the same is done in NumPy (`_plain.py`), more slowly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from phalanx.mask import _plain
+from phalanx.mask.dialect import Dialect
+
+
+class Pile(NamedTuple):
+    """Many masks.
+
+    Args:
+        bounds: int64, `start, stop, start, stop, ..., END` of one mask after another.
+        heads: int64 `(n + 1,)`, where each mask begins, and where the last one ends.
+    """
+
+    bounds: np.ndarray
+    heads: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Number of masks."""
+        return len(self.heads) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of runs of each mask, int64 `(n,)`."""
+        return (np.diff(self.heads) - 1) // 2
+
+    def runs(self, index: int) -> np.ndarray:
+        """Runs of one mask, int64 `(k, 2)`; a view."""
+        return self.bounds[self.heads[index] : self.heads[index + 1] - 1].reshape(-1, 2)
+
+    def take(self, first: int, end: int) -> Pile:
+        """The masks `first` to `end`; bounds are shared."""
+        return Pile(self.bounds, self.heads[first : end + 1])
+
+    def pick(self, indices: np.ndarray) -> Pile:
+        """The masks of these indices, in their order; copied."""
+        lengths = np.diff(self.heads)[indices]
+        heads = np.append(0, np.cumsum(lengths))
+        source = np.repeat(self.heads[:-1][indices] - heads[:-1], lengths) + np.arange(heads[-1])
+        return Pile(self.bounds[source], heads)
+
+
+@cache
+def engine() -> ModuleType:
+    """The compiled kernels, or the NumPy ones where Numba cannot be imported."""
+    try:
+        from phalanx.mask import _kernels
+    except ImportError:
+        return _plain
+    return _kernels
+
+
+def of(masks: Sequence[np.ndarray]) -> Pile:
+    """A pile of masks given as runs."""
+    heads = np.append(0, np.cumsum([2 * len(runs) + 1 for runs in masks])).astype(np.int64)
+    bounds = np.full(heads[-1], _plain.END, np.int64)
+    for head, runs in zip(heads.tolist(), masks, strict=False):
+        bounds[head : head + 2 * len(runs)] = runs.ravel()
+    return Pile(bounds, heads)
+
+
+def join(piles: Sequence[Pile]) -> Pile:
+    """The masks of several piles in one, each pile's masks from its first head on."""
+    parts = [pile.bounds[pile.heads[0] : pile.heads[-1]] for pile in piles]
+    starts = np.append(0, np.cumsum([len(part) for part in parts]))
+    heads = [pile.heads[:-1] - pile.heads[0] + start for pile, start in zip(piles, starts.tolist(), strict=False)]
+    return Pile(np.concatenate([np.empty(0, np.int64), *parts]), np.concatenate([*heads, starts[-1:]]).astype(np.int64))
+
+
+def parse(text: np.ndarray, spans: np.ndarray, dialect: Dialect, limits: np.ndarray) -> tuple[Pile, np.ndarray]:
+    """Masks of cells of text, in the dialect's own pixel order.
+
+    Args:
+        text: uint8.
+        spans: int64 `(n, 2)`, where each cell begins and ends.
+        dialect: how they were written.
+        limits: int64 `(n,)`, pixels of each image.
+
+    Returns:
+        The masks, and the indices of the cells that hold no run or are not well formed; their masks are empty.
+    """
+    bounds = np.empty(int((spans[:, 1] - spans[:, 0]).sum()) + 3 * len(spans), np.int64)
+    heads, faults = np.empty(len(spans) + 1, np.int64), np.empty(len(spans), np.uint8)
+    fill = engine().parse(text, spans, dialect.base, dialect.relative, limits, bounds, 0, heads, faults)
+    return Pile(bounds[:fill], heads), np.flatnonzero(faults)
+
+
+def vote(members: Sequence[Pile], weights: np.ndarray, needs: np.ndarray, group: np.ndarray) -> Pile:
+    """The pixels that members of enough weight mark; see `_plain.vote` for the arrays' shapes."""
+    starts = np.cumsum([0, *(pile.heads[-1] - pile.heads[0] for pile in members)])
+    heads = np.stack([pile.heads - pile.heads[0] + start for pile, start in zip(members, starts, strict=False)])
+    bounds = np.concatenate([pile.bounds[pile.heads[0] : pile.heads[-1]] for pile in members])
+    out, ends = np.empty_like(bounds), np.empty(heads.shape[1], np.int64)
+    fill = engine().vote(bounds, heads, weights, needs, group, out, ends)
+    return Pile(out[:fill], ends)
+
+
+def overlap(a: Pile, b: Pile) -> np.ndarray:
+    """Pixels in both masks, in the first and in the second, of each pair: int64 `(n, 3)`."""
+    shared, areas = np.empty(a.count, np.int64), np.empty((a.count, 2), np.int64)
+    engine().overlap(a.bounds, a.heads, b.bounds, b.heads, shared, areas)
+    return np.concatenate([shared[:, None], areas], 1)
+
+
+def write(pile: Pile, dialect: Dialect) -> tuple[np.ndarray, np.ndarray]:
+    """The text of every mask.
+
+    Returns:
+        uint8 of all texts, and int64 `(n + 1,)`, where each begins. A mask without a pixel has no text: what stands for
+        it is the caller's to write.
+    """
+    entries = pile.bounds[pile.heads[0] : pile.heads[-1]]
+    # END is no number to be written; the others decide how many digits there are.
+    largest = int(entries[entries < _plain.END].max(initial=0)) + 1
+    out = np.empty(len(entries) * (len(str(largest)) + 1), np.uint8)
+    ends = np.empty(len(pile.heads), np.int64)
+    fill = engine().write(pile.bounds, pile.heads, dialect.base, dialect.relative, out, ends)
+    return out[:fill], ends

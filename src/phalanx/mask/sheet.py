@@ -1,0 +1,262 @@
+"""Sheets: a CSV of masks as an index of its rows; the masks' text stays in the file until it is asked for.
+
+A file is read once in blocks to find its rows and keys. Its cells are then read slice by slice, so a file larger than
+memory can be worked on. Plain files (no quotes, ASCII) are indexed straight from their bytes; any other goes through
+the csv module, its masks through a temporary file.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from phalanx.core.errors import SubmissionError
+from phalanx.mask import pile, rle, table
+from phalanx.mask.dialect import Dialect
+from phalanx.mask.pile import Pile
+
+Key = tuple[str, str | None]
+
+_BLOCK = 1 << 22
+# Pixels of an image whose size nobody told; sums stay within int64.
+UNBOUNDED = 2**61
+
+
+class Row(NamedTuple):
+    """One record of a file; every cell is text as it stands there.
+
+    Args:
+        line: the line of the file it starts on, the header's being 1.
+        image: the image's key.
+        label: the class, None in a dialect without classes.
+        rle: the mask's text, not yet looked at.
+    """
+
+    line: int
+    image: str
+    label: str | None
+    rle: str
+
+
+class Sheet:
+    """A CSV of masks.
+
+    Args:
+        path: the file.
+        dialect: how it is written.
+
+    Raises:
+        SubmissionError: what `table.records` and `table.positions` refuse, no record behind the header, or a record
+            with another number of cells than the header.
+    """
+
+    def __init__(self, path: Path, dialect: Dialect) -> None:
+        self.path, self.dialect = path, dialect
+        self.keys: list[Key] = []
+        lines: list[int] = []
+        spans: list[tuple[int, int]] = []
+        self._file = _opened(path)
+        try:
+            if _is_plain(self._file):
+                records = _plain_records(self._file, path, dialect)
+            else:
+                self._file.close()
+                self._file, records = _copied(path, dialect)
+            for line, image, label, start, stop in records:
+                try:
+                    self.keys.append(dialect.names(image, label))
+                except SubmissionError as error:
+                    raise SubmissionError(f"{path}, line {line}: {error.wrong}", error.seen, error.fix) from None
+                lines.append(line)
+                spans.append((start, stop))
+        except BaseException:
+            self._file.close()
+            raise
+        if not self.keys:
+            self._file.close()
+            raise SubmissionError("the file has a header and nothing else", path, "name the file with the masks")
+        self.lines = np.array(lines, np.int64)
+        self.spans = np.array(spans, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __enter__(self) -> Sheet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def text(self, row: int) -> str:
+        """A row's mask as it stands in the file."""
+        text, spans = self.load(np.array([row]))
+        return text[spans[0, 0] : spans[0, 1]].tobytes().decode()
+
+    def rows(self) -> Iterator[Row]:
+        """Every record, in order."""
+        for row, (image, label) in enumerate(self.keys):
+            yield Row(int(self.lines[row]), image, label, self.text(row))
+
+    def where(self, row: int) -> str:
+        """File, line and key of a row, for an error's line."""
+        image, label = self.keys[row]
+        return f"{self.path}, line {self.lines[row]} ({image}{'' if label is None else f', {label}'})"
+
+    def load(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The text of these rows: uint8, and int64 `(n, 2)`, where in it each mask begins and ends.
+
+        Raises:
+            SubmissionError: the file was shortened since it was opened.
+        """
+        spans = self.spans[rows]
+        low, high = int(spans[:, 0].min()), int(spans[:, 1].max())
+        if high - low <= 2 * int((spans[:, 1] - spans[:, 0]).sum()) + _BLOCK:
+            return np.frombuffer(bytearray(self._read(low, high)), np.uint8), spans - low
+        lengths = spans[:, 1] - spans[:, 0]
+        text = bytearray().join(self._read(start, stop) for start, stop in spans.tolist())
+        stops = np.cumsum(lengths)
+        return np.frombuffer(text, np.uint8), np.stack([stops - lengths, stops], 1)
+
+    def _read(self, start: int, stop: int) -> bytes:
+        data = os.pread(self._file.fileno(), stop - start, start)
+        while len(data) < stop - start:
+            more = os.pread(self._file.fileno(), stop - start - len(data), start + len(data))
+            if not more:
+                raise SubmissionError("the file became shorter while it was read", self.path, "run the command again")
+            data += more
+        return data
+
+    def masks(self, rows: np.ndarray, limits: np.ndarray | None = None) -> Pile:
+        """Masks of these rows in the dialect's own pixel order.
+
+        Args:
+            rows: int64 `(n,)`.
+            limits: int64 `(n,)`, pixels of each row's image; not held to its image when left out.
+
+        Raises:
+            SubmissionError: whatever `rle.parse` refuses, with file, line and key.
+        """
+        limits = np.full(len(rows), UNBOUNDED) if limits is None else limits
+        text, spans = self.load(rows)
+        masks, faults = pile.parse(text, spans, self.dialect, limits)
+        mended = {}
+        for index in faults.tolist():
+            cell = text[spans[index, 0] : spans[index, 1]].tobytes().decode("utf-8", "replace")
+            if cell not in self.dialect.empties:
+                mended[index] = rle.parse(cell, self.dialect, int(limits[index]), self.where(int(rows[index])))
+        if any(map(len, mended.values())):
+            masks = pile.of([mended.get(index, masks.runs(index)) for index in range(masks.count)])
+        return masks
+
+
+def read(path: Path, dialect: Dialect) -> list[Row]:
+    """Every record of a file of masks; other columns than the dialect's are passed over.
+
+    Cells stay text (`001`, `1e5`, `NA`). A byte order mark and Windows line ends are accepted.
+
+    Raises:
+        SubmissionError: whatever `Sheet` refuses.
+    """
+    with Sheet(path, dialect) as sheet:
+        return list(sheet.rows())
+
+
+def places(keys: Sequence[Key]) -> dict[Key, list[int]]:
+    """The rows of each key, in order."""
+    found: dict[Key, list[int]] = {}
+    for row, key in enumerate(keys):
+        found.setdefault(key, []).append(row)
+    return found
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise SubmissionError("the CSV cannot be read", f"{path} ({error.strerror})", "check the name") from error
+
+
+def _is_plain(file: BinaryIO) -> bool:
+    """Whether rows are lines and cells lie between commas; leaves the file at its first record."""
+    while block := file.read(_BLOCK):
+        if b'"' in block or not block.isascii() or block.count(b"\r") != block.count(b"\r\n"):
+            return False
+    file.seek(0)
+    return True
+
+
+Record = tuple[int, str, str | None, int, int]
+
+
+def _plain_records(file: BinaryIO, path: Path, dialect: Dialect) -> Iterator[Record]:
+    """`(line, image, label, start, stop)` of each record, from the bytes."""
+    header: list[bytes] = []
+    image = label = rle_column = 0
+    for line, begin, record in _lines(file):
+        cells = record.split(b",")
+        if not header:
+            header = cells
+            image, label, rle_column = _columns([cell.decode() for cell in cells], path, dialect)
+            continue
+        if len(cells) != len(header):
+            raise _ragged(path, line, len(cells), len(header))
+        start = begin + sum(map(len, cells[:rle_column])) + rle_column
+        name = None if label < 0 else cells[label].decode()
+        yield line, cells[image].decode(), name, start, start + len(cells[rle_column])
+    if not header:
+        raise SubmissionError("the file is empty", path, "write a header and one row a mask")
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+    """`(line, where it begins, bytes)` of each line that is not blank, without its end."""
+    number, begin, rest = 0, 0, b""
+    while block := file.read(_BLOCK):
+        *whole, rest = (rest + block).split(b"\n")
+        for text in whole:
+            number += 1
+            bare = text[:-1] if text.endswith(b"\r") else text
+            if bare:
+                yield number, begin, bare
+            begin += len(text) + 1
+    if rest.rstrip(b"\r"):
+        yield number + 1, begin, rest.rstrip(b"\r")
+
+
+def _columns(header: list[str], path: Path, dialect: Dialect) -> tuple[int, int, int]:
+    """Where image, class and mask are; -1 for no class."""
+    found = table.positions(header, dialect.header, path)
+    return found[0], found[1] if dialect.columns.label is not None else -1, found[-1]
+
+
+def _copied(path: Path, dialect: Dialect) -> tuple[BinaryIO, Iterator[Record]]:
+    """A temporary file of the masks' text, and the records as the csv module sees them."""
+    file = tempfile.TemporaryFile()
+
+    def records() -> Iterator[Record]:
+        rows = table.records(path)
+        _, header = next(rows)
+        image, label, rle_column = _columns(header, path, dialect)
+        start = 0
+        for line, cells in rows:
+            if len(cells) != len(header):
+                raise _ragged(path, line, len(cells), len(header))
+            text = cells[rle_column].encode()
+            file.write(text)
+            yield line, cells[image], None if label < 0 else cells[label], start, start + len(text)
+            start += len(text)
+        file.flush()
+
+    return file, records()
+
+
+def _ragged(path: Path, line: int, seen: int, wanted: int) -> SubmissionError:
+    return SubmissionError(
+        f"{path}, line {line}: a wrong number of cells",
+        f"{seen} where the header has {wanted}",
+        "quote cells that hold commas",
+    )
