@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from phalanx.core.errors import SubmissionError
-from phalanx.mask import rle, sheet
-from phalanx.mask import runs
+from phalanx.mask import rle, runs, sheet
 from phalanx.mask.dialect import DIALECTS
 from phalanx.submit import write
 

@@ -1,7 +1,7 @@
 """Views: Albumentations pipelines from the configuration, one for training and one for evaluation.
 
-Transforms are named as in Albumentations or `data/transforms.py` and looked up among those only. Every sample draws from a seed of its
-own, so that neither the number of workers nor a resume changes what is drawn.
+Transforms are named as in Albumentations or `data/transforms.py` and looked up among those only. Every sample draws
+from a seed of its own, so that neither the number of workers nor a resume changes what is drawn.
 """
 
 from __future__ import annotations

@@ -1,21 +1,24 @@
 """Recipes: an ensemble as a YAML file that can be run again.
 
-    kind: hard                      # a vote; the file's folder is where its members' paths begin
-    dialect: handbone
-    members:
-      - fold0.csv                   # weight 1
-      - {file: fold1.csv, weight: 2, sha256: 5e88...}
-      - kind: hard                  # a vote within the vote
-        members: [a.csv, b.csv, c.csv]
-        threshold: 1/3
-    threshold: 0.5                  # share of all weight that must be exceeded
-    ties: drop                      # or keep: exactly the threshold is enough
-    classes:
-      Pisiform: {weights: [1, 1, 2], threshold: 0.4}
+kind: hard                      # a vote; the file's folder is where its members' paths begin
+dialect: handbone
+members:
+  - fold0.csv                   # weight 1
+  - {file: fold1.csv, weight: 2, sha256: 5e88...}
+  - kind: hard                  # a vote within the vote
+    members: [a.csv, b.csv, c.csv]
+    threshold: 1/3
+threshold: 0.5                  # share of all weight that must be exceeded
+ties: drop                      # or keep: exactly the threshold is enough
+classes:
+  Pisiform: {weights: [1, 1, 2], threshold: 0.4}
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,7 +26,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
-from phalanx.core import files
+from phalanx.core import files, parallel
 from phalanx.core.catalogue import Strict
 from phalanx.core.errors import ConfigError, SubmissionError
 from phalanx.ensemble.vote import Rule, Ties, Vote
@@ -145,11 +148,49 @@ class HardRecipe(Strict):
 
 
 def load(path: Path) -> HardRecipe:
-    """Read a recipe; members' paths are made absolute or relative to here.
+    """Read a recipe; its members' paths begin at the recipe's folder.
 
     Raises:
         ConfigError: no such file, not YAML, or a key or value that a recipe does not have.
     """
+    return _placed(_validated(_mapping(path), str(path)), path.parent, _DEPTH)
+
+
+def load_weights(path: Path) -> dict[str, Any]:
+    """Read `weights:` (one a member) and `classes:` from a YAML that holds nothing else.
+
+    Raises:
+        ConfigError: no such file, not YAML, or other keys.
+    """
+    values = _mapping(path)
+    strange = sorted(set(map(str, values)) - {"weights", "classes"})
+    if strange or not values:
+        raise ConfigError("a file of weights holds `weights:` and `classes:`", strange or "nothing", "mend the file")
+    return values
+
+
+def made(values: dict[str, Any], given: dict[str, Any]) -> HardRecipe:
+    """A recipe of `members` and other keys, with what the command line gives on top.
+
+    Args:
+        values: keys of a recipe.
+        given: keys of a recipe that win, and `weights`, one a member.
+
+    Raises:
+        ConfigError: a value that a recipe does not take.
+    """
+    members = [member if isinstance(member, dict) else member.model_dump() for member in values["members"]]
+    weights = given.get("weights")
+    if weights is not None:
+        if not isinstance(weights, list) or len(weights) != len(members):
+            seen = f"{len(weights) if isinstance(weights, list) else weights!r} for {len(members)} members"
+            raise ConfigError("there must be one weight a member", seen, "write --weights 2,1,1 for three")
+        members = [{**member, "weight": weight} for member, weight in zip(members, weights, strict=True)]
+    others = {name: value for name, value in given.items() if name != "weights"}
+    return _validated({**values, **others, "members": members}, "the command line")
+
+
+def _mapping(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -158,14 +199,18 @@ def load(path: Path) -> HardRecipe:
         seen = f"{path} ({' '.join(str(error).split())[:120]})"
         raise ConfigError("the recipe is not YAML", seen, "mend the line") from error
     if not isinstance(values, dict):
-        raise ConfigError("the recipe is not a mapping", path, "see the head of phalanx/ensemble/recipe.py")
+        raise ConfigError("the recipe is not a mapping", path, "write `members:` and a list of files")
+    return values
+
+
+def _validated(values: dict[str, Any], source: str) -> HardRecipe:
     try:
-        return _placed(HardRecipe.model_validate(values), path.parent, _DEPTH)
+        return HardRecipe.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part not in ("FileMember", "HardRecipe"))
-        seen = f"{path}: {first['msg'].removeprefix('Value error, ')}"
-        raise ConfigError(f"the recipe does not hold: {where or 'members'}", seen, "mend it") from None
+        seen = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{source} makes no vote{f', look at {where}' * bool(where)}", seen, "mend it") from None
 
 
 def _placed(recipe: HardRecipe, folder: Path, depth: int) -> HardRecipe:
@@ -180,40 +225,52 @@ def _placed(recipe: HardRecipe, folder: Path, depth: int) -> HardRecipe:
     return recipe.model_copy(update={"members": members})
 
 
-def open_vote(recipe: HardRecipe, dialect: Dialect) -> Vote:
-    """The vote of a recipe, its files opened and indexed.
+@contextmanager
+def opened(recipe: HardRecipe, dialect: Dialect) -> Iterator[Vote]:
+    """The vote of a recipe, its files indexed, and open while the block lasts.
 
     Raises:
-        SubmissionError: a file that cannot be read, or is another than the recipe says.
+        SubmissionError: a file that cannot be read.
     """
-    members: list[Sheet | Vote] = []
-    for member in recipe.members:
-        if isinstance(member, HardRecipe):
-            members.append(open_vote(member, dialect))
-            continue
-        if member.sha256 and member.file.is_file() and (seen := files.digest(member.file)) != member.sha256:
-            fix = "vote anew, or bring the old file back"
-            raise SubmissionError("a member is not the file of the recipe", f"{member.file} ({seen[:12]}...)", fix)
-        members.append(Sheet(member.file, dialect))
+    with ExitStack() as stack:
+        yield _opened(recipe, dialect, stack)
+
+
+def _opened(recipe: HardRecipe, dialect: Dialect, stack: ExitStack) -> Vote:
+    members = [
+        _opened(member, dialect, stack)
+        if isinstance(member, HardRecipe)
+        else stack.enter_context(Sheet(member.file, dialect))
+        for member in recipe.members
+    ]
     return Vote(members, *recipe.rules())
 
 
 def with_digests(recipe: HardRecipe, folder: Path) -> dict[str, Any]:
-    """The recipe as plain values, its files by digest and by path from `folder`; what `load` reads back."""
+    """The recipe as plain values, its files by digest and by path from `folder`; what `load` reads back.
+
+    Raises:
+        SubmissionError: a file is not there, or not the one whose digest the recipe holds.
+    """
+    for member in recipe.files():
+        if not member.file.is_file():
+            raise SubmissionError("there is no such file", member.file, "check the name")
+    paths = [member.file for member in recipe.files()]
+    digests = dict(zip(paths, parallel.ordered(files.digest, paths), strict=True))
+    for member in recipe.files():
+        if member.sha256 not in ("", digests[member.file]):
+            fix = "vote anew without its sha256, or bring the old file back"
+            raise SubmissionError("a member is not the file of the recipe", member.file, fix)
+    return _described(recipe, folder, digests)
+
+
+def _described(recipe: HardRecipe, folder: Path, digests: dict[Path, str]) -> dict[str, Any]:
     members: list[Any] = []
     for member in recipe.members:
         if isinstance(member, HardRecipe):
-            members.append(with_digests(member, folder))
+            members.append(_described(member, folder, digests))
         else:
-            path = Path(member.file).resolve()
-            near = path.relative_to(folder.resolve(), walk_up=True) if hasattr(path, "walk_up") else _near(path, folder)
-            written = {"file": str(near), "weight": _written(member.weight), "sha256": files.digest(member.file)}
-            members.append(written)
+            near = os.path.relpath(member.file.resolve(), folder.resolve())
+            members.append({"file": near, "weight": _written(member.weight), "sha256": digests[member.file]})
     values = recipe.model_dump(mode="json", exclude={"members"}, exclude_defaults=True)
     return {"kind": "hard", "dialect": recipe.dialect, **values, "members": members}
-
-
-def _near(path: Path, folder: Path) -> Path:
-    import os
-
-    return Path(os.path.relpath(path, folder.resolve()))

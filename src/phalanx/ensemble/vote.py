@@ -7,9 +7,12 @@ files to the result; rows are worked on slice by slice, whatever the size of the
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -27,7 +30,7 @@ SLICE_BYTES = 4_000_000
 # From here on masks of the same keys cannot come from images of one size: their first pixels differ twofold in the
 # median, where an image of half the height and width makes it fourfold.
 _RATIO = 2.0
-_COMPARED = 20
+_COMPARED, _SAMPLE = 20, 400
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,19 @@ class Vote:
         return [found for part in nested for found in part]
 
 
+@dataclass
+class Tally:
+    """What became of a member's masks.
+
+    Args:
+        empty: how many have no pixel.
+        same: whether every mask is that of the result.
+    """
+
+    empty: int = 0
+    same: bool = True
+
+
 class Poll:
     """A vote over the keys of its sheets.
 
@@ -91,17 +107,14 @@ class Poll:
     def __init__(self, vote: Vote, pixels: int | None = None) -> None:
         self.vote, self.sheets = vote, vote.sheets()
         self.limit = UNBOUNDED if pixels is None else pixels
-        found = [_rows(sheet) for sheet in self.sheets]
-        self.keys: list[Key] = list(found[0])
-        for sheet_, rows in zip(self.sheets, found, strict=True):
-            _check_keys(self.sheets[0], sheet_, found[0], rows)
-        self._rows = {
-            id(sheet_): _Index([rows[key] for key in self.keys])
-            for sheet_, rows in zip(self.sheets, found, strict=True)
-        }
+        found = [_Index(source) for source in self.sheets]
+        self.keys = found[0].keys
+        for index in found:
+            index.follow(found[0], self.sheets[0].path)
+        self._rows = {id(source): index for source, index in zip(self.sheets, found, strict=True)}
         self._rules = _Rules(vote, self.keys)
-        # Whether the result has been equal to each of the outermost members so far.
-        self.same = [True] * len(vote.members)
+        self.tallies = [Tally() for _ in vote.members]
+        self._lock = threading.Lock()
 
     def slices(self) -> list[tuple[int, int]]:
         """Ranges of keys to be worked on one by one."""
@@ -117,46 +130,88 @@ class Poll:
         """
         members = [self._masks(member, part) for member in self.vote.members]
         kept = self._decide(self.vote, members, part)
-        for index, member in enumerate(members):
-            self.same[index] = self.same[index] and _equal(member, kept)
+        found = [Tally(int((masks.lengths == 0).sum()), _equal(masks, kept)) for masks in members]
+        with self._lock:
+            for tally, of_part in zip(self.tallies, found, strict=True):
+                tally.empty += of_part.empty
+                tally.same = tally.same and of_part.same
         return kept
 
     def _masks(self, member: Sheet | Vote, part: tuple[int, int]) -> Pile:
         if isinstance(member, Sheet):
-            return self._rows[id(member)].masks(member, part, self.limit)
+            return self._rows[id(member)].masks(part, self.limit)
         return self._decide(member, [self._masks(inner, part) for inner in member.members], part)
 
     def _decide(self, vote: Vote, members: Sequence[Pile], part: tuple[int, int]) -> Pile:
         weights, needs, group = self._rules.of(vote)
         return pile.vote(members, weights, needs, group[part[0] : part[1]])
 
-    def firsts(self, sheet_: Sheet) -> np.ndarray:
-        """First pixel of each key's mask in a sheet, int64; -1 for an empty mask. For up to 2000 keys, spread evenly."""
-        chosen = np.unique(np.linspace(0, len(self.keys) - 1, 2000).astype(np.int64))
-        index = self._rows[id(sheet_)]
-        masks = pile.join([index.masks(sheet_, (key, key + 1), self.limit) for key in chosen.tolist()])
-        first = masks.bounds[masks.heads[:-1]]
-        return np.where(masks.lengths > 0, first, -1)
+    def firsts(self, source: Sheet) -> np.ndarray:
+        """First pixel of each key's mask in a sheet, int64, -1 for an empty one; of 400 keys spread evenly."""
+        chosen = np.unique(np.linspace(0, len(self.keys) - 1, _SAMPLE).astype(np.int64))
+        index = self._rows[id(source)]
+        masks = source.masks(index.rows[index.heads[chosen]])
+        return np.where(masks.lengths > 0, masks.bounds[masks.heads[:-1]], -1)
 
 
 class _Index:
-    """The rows of a sheet that belong to each key."""
+    """The keys of a sheet and the rows that belong to each.
 
-    def __init__(self, rows: Sequence[Sequence[int]]) -> None:
-        self.heads = np.append(0, np.cumsum([len(part) for part in rows]))
-        self.rows = np.array([row for part in rows for row in part], np.int64)
+    Raises:
+        SubmissionError: a row comes twice.
+    """
 
-    def masks(self, source: Sheet, part: tuple[int, int], limit: int) -> Pile:
+    def __init__(self, source: Sheet) -> None:
+        self.source = source
+        self.keys: list[Key] = source.keys
+        self.rows, self.heads = np.arange(len(source)), np.arange(len(source) + 1)
+        if len(set(source.keys)) == len(source):
+            return
+        found = sheet.places(source.keys)
+        twice = next(key for key, rows in found.items() if len(rows) > 1)
+        if source.dialect.unit == "class":
+            lines = " and ".join(str(source.lines[row]) for row in found[twice][:2])
+            raise SubmissionError("a row comes twice", f"{source.path}, lines {lines} ({_name(twice)})", "keep one")
+        self._order(found, list(found))
+
+    def follow(self, first: _Index, path: Path) -> None:
+        """Bring the keys in the order of another index.
+
+        Raises:
+            SubmissionError: the keys are not the same.
+        """
+        if self.keys == first.keys:
+            return
+        found = sheet.places(self.source.keys)
+        known = set(first.keys)
+        missing, extra = [key for key in first.keys if key not in found], [key for key in found if key not in known]
+        if missing or extra:
+            parts = (
+                [f"{self.source.path} lacks {len(missing)} rows of {path}, first {_name(missing[0])}"]
+                if missing
+                else []
+            )
+            parts += (
+                [f"{self.source.path} has {len(extra)} rows more than {path}, first {_name(extra[0])}"] if extra else []
+            )
+            raise SubmissionError("the files have different rows", "; ".join(parts), "vote on files of the same images")
+        self._order(found, first.keys)
+
+    def _order(self, found: Mapping[Key, Sequence[int]], keys: list[Key]) -> None:
+        self.keys = keys
+        self.heads = np.append(0, np.cumsum([len(found[key]) for key in keys]))
+        self.rows = np.array([row for key in keys for row in found[key]], np.int64)
+
+    def masks(self, part: tuple[int, int], limit: int) -> Pile:
+        """The masks of a range of keys; several rows of a key are united."""
         heads = self.heads[part[0] : part[1] + 1]
         rows = self.rows[heads[0] : heads[-1]]
-        masks = source.masks(rows, np.full(len(rows), limit))
+        masks = self.source.masks(rows, np.full(len(rows), limit))
         if len(rows) == part[1] - part[0]:
             return masks
-        # Several objects a key: the voters' masks are their unions.
-        bounds = (heads - heads[0]).tolist()
         united = [
             runs.union([masks.runs(row) for row in range(first, end)])
-            for first, end in zip(bounds[:-1], bounds[1:], strict=True)
+            for first, end in pairwise((heads - heads[0]).tolist())
         ]
         return pile.of(united)
 
@@ -198,6 +253,9 @@ def check_sizes(poll: Poll) -> None:
     Raises:
         SubmissionError: two sheets differ.
     """
+    if poll.sheets[0].dialect.unit == "instance":
+        # Objects stand in any order, and such competitions mix sizes anyway.
+        return
     firsts = [poll.firsts(source) for source in poll.sheets]
     for source, other in zip(poll.sheets[1:], firsts[1:], strict=True):
         both = (firsts[0] > 0) & (other > 0)
@@ -210,33 +268,10 @@ def check_sizes(poll: Poll) -> None:
             raise SubmissionError("the files seem to be of images of different sizes", seen, fix)
 
 
-def _rows(source: Sheet) -> dict[Key, list[int]]:
-    rows = sheet.places(source.keys)
-    twice = next((key for key, found in rows.items() if len(found) > 1), None)
-    if twice is not None and source.dialect.unit == "class":
-        lines = " and ".join(str(source.lines[row]) for row in rows[twice][:2])
-        raise SubmissionError("a row comes twice", f"{source.path}, lines {lines} ({_name(twice)})", "keep one")
-    return rows
-
-
-def _check_keys(first: Sheet, other: Sheet, wanted: Mapping[Key, object], found: Mapping[Key, object]) -> None:
-    if wanted.keys() == found.keys():
-        return
-    missing, extra = [key for key in wanted if key not in found], [key for key in found if key not in wanted]
-    parts = []
-    if missing:
-        parts.append(f"{other.path} lacks {len(missing)} rows of {first.path}, first {_name(missing[0])}")
-    if extra:
-        parts.append(f"{other.path} has {len(extra)} rows more than {first.path}, first {_name(extra[0])}")
-    raise SubmissionError("the files have different rows", "; ".join(parts), "vote on files of the same images")
-
-
 def _name(key: Key) -> str:
     return key[0] if key[1] is None else f"{key[0]}, {key[1]}"
 
 
 def _equal(a: Pile, b: Pile) -> bool:
-    return np.array_equal(np.diff(a.heads), np.diff(b.heads)) and np.array_equal(
-        a.bounds[a.heads[0] : a.heads[-1]], b.bounds[b.heads[0] : b.heads[-1]]
-    )
-
+    parts = [(pile_.heads - pile_.heads[0], pile_.bounds[pile_.heads[0] : pile_.heads[-1]]) for pile_ in (a, b)]
+    return all(np.array_equal(mine, other) for mine, other in zip(*parts, strict=True))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.extending import overload
 
 from phalanx.mask._plain import END
 
@@ -28,7 +29,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
 
 
 @_compiled
-def _number(text: np.ndarray, at: int, stop: int) -> tuple[int, int]:
+def _number(text: np.ndarray, at: int, stop: int) -> Any:
     """The whole number that begins at `at`, and where it ends; -1 when there is none."""
     begin, value = at, 0
     while at < stop:
@@ -96,7 +97,10 @@ def parse(
     return fill
 
 
-@_compiled
+# Up to so many members have kernels of their own, compiled on first use (a second or two).
+_FEW = 12
+
+
 def vote(
     bounds: np.ndarray,
     heads: np.ndarray,
@@ -106,7 +110,101 @@ def vote(
     out: np.ndarray,
     ends: np.ndarray,
 ) -> int:
-    """See `_plain.vote`. A sweep over the members' bounds without a branch on their order."""
+    """See `_plain.vote`."""
+    if len(heads) <= _FEW:
+        return _vote_few(bounds, tuple(heads), weights, needs, group, out, ends)
+    return _vote_many(bounds, heads, weights, needs, group, out, ends)
+
+
+# What a sweep knows of each member is a tuple (place in bounds, the bound there, what its weight does to the sum), kept
+# in registers: the functions below are unrolled over the members by the compiler, which halves the time of arrays.
+
+
+def _start(bounds: np.ndarray, heads: Any, weights: np.ndarray, row: int) -> Any:
+    """The state of all members at the beginning of a row."""
+
+
+def _least(members: Any) -> Any:
+    """The next bound of any member."""
+
+
+def _advance(bounds: np.ndarray, now: int, total: Any, members: Any) -> Any:
+    """The sum of weights behind the bound `now`, and the members' state there. No branch depends on who has it."""
+
+
+# Signatures without annotations: Numba compares them word by word.
+@overload(_start)
+def _start_unrolled(bounds, heads, weights, row):
+    def more(bounds, heads, weights, row):
+        at = heads[0][row]
+        return ((at, bounds[at], weights[0]), *_start(bounds, heads[1:], weights[1:], row))
+
+    return more if len(heads) else lambda bounds, heads, weights, row: ()
+
+
+@overload(_least)
+def _least_unrolled(members):
+    if len(members) == 1:
+        return lambda members: members[0][1]
+    return lambda members: min(members[0][1], _least(members[1:]))
+
+
+@overload(_advance)
+def _advance_unrolled(bounds, now, total, members):
+    def more(bounds, now, total, members):
+        at, ahead, gain = members[0]
+        hit = np.int64(ahead == now)
+        at += hit
+        total, rest = _advance(bounds, now, total + gain * hit, members[1:])
+        return total, ((at, bounds[at], -gain if hit else gain), *rest)
+
+    return more if len(members) else lambda bounds, now, total, members: (total, ())
+
+
+@_compiled
+def _vote_few(
+    bounds: np.ndarray,
+    heads: Any,
+    weights: np.ndarray,
+    needs: np.ndarray,
+    group: np.ndarray,
+    out: np.ndarray,
+    ends: np.ndarray,
+) -> int:
+    """A sweep over the members' bounds in order."""
+    fill = 0
+    for row in range(len(ends) - 1):
+        ends[row] = fill
+        need = needs[group[row]]
+        members = _start(bounds, heads, weights[group[row]], row)
+        total = np.int64(0)
+        inside = False
+        while True:
+            now = _least(members)
+            if now == END:
+                break
+            total, members = _advance(bounds, now, total, members)
+            kept = total >= need
+            out[fill] = now
+            fill += kept != inside
+            inside = kept
+        out[fill] = END
+        fill += 1
+    ends[len(ends) - 1] = fill
+    return fill
+
+
+@_compiled
+def _vote_many(
+    bounds: np.ndarray,
+    heads: np.ndarray,
+    weights: np.ndarray,
+    needs: np.ndarray,
+    group: np.ndarray,
+    out: np.ndarray,
+    ends: np.ndarray,
+) -> int:
+    """The sweep of `_vote_few` with its state in arrays: half as fast, for any number of members."""
     members, rows = heads.shape[0], heads.shape[1] - 1
     at = np.empty(members, np.int64)
     ahead = np.empty(members, np.int64)

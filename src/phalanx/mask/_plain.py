@@ -33,7 +33,7 @@ def parse(
         base: the number of the first pixel.
         relative: whether starts are counted from the end of the run before.
         limits: int64 `(rows,)`, pixels of each image.
-        bounds: int64, written from `fill` on; a cell of n bytes takes at most n + 2 entries.
+        bounds: int64, written from `fill` on; a cell of n bytes takes at most (n + 1) / 2 + 1 entries.
         fill: the first free entry of `bounds`.
         heads: int64 `(rows + 1,)`, written.
         faults: uint8 `(rows,)`, written: 1 for a cell that holds no run or is not well formed; its mask is left empty.

@@ -7,9 +7,9 @@ The loops are compiled by Numba (`_kernels.py`); without Numba the same is done 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from phalanx.mask import _plain
 from phalanx.mask.dialect import Dialect
 
 
-class Pile(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Pile:
     """Many masks.
 
     Args:
@@ -93,7 +94,8 @@ def parse(text: np.ndarray, spans: np.ndarray, dialect: Dialect, limits: np.ndar
     Returns:
         The masks, and the indices of the cells that hold no run or are not well formed; their masks are empty.
     """
-    bounds = np.empty(int((spans[:, 1] - spans[:, 0]).sum()) + 3 * len(spans), np.int64)
+    # A number takes two characters, but for the last one; END one entry a mask.
+    bounds = np.empty(int((spans[:, 1] - spans[:, 0] + 1).sum()) // 2 + 2 * len(spans), np.int64)
     heads, faults = np.empty(len(spans) + 1, np.int64), np.empty(len(spans), np.uint8)
     fill = engine().parse(text, spans, dialect.base, dialect.relative, limits, bounds, 0, heads, faults)
     return Pile(bounds[:fill], heads), np.flatnonzero(faults)

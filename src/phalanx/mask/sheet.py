@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from phalanx.mask.dialect import Dialect
 from phalanx.mask.pile import Pile
 
 Key = tuple[str, str | None]
+# Line, cells of image and class, and where the mask begins and ends in the file.
+Record = tuple[int, str, str | None, int, int]
 
 _BLOCK = 1 << 22
 # Pixels of an image whose size nobody told; sums stay within int64.
@@ -57,31 +60,21 @@ class Sheet:
 
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path, self.dialect = path, dialect
-        self.keys: list[Key] = []
-        lines: list[int] = []
-        spans: list[tuple[int, int]] = []
         self._file = _opened(path)
         try:
-            if _is_plain(self._file):
-                records = _plain_records(self._file, path, dialect)
-            else:
+            try:
+                records = list(_plain_records(self._file, path, dialect))
+            except _NotPlainError:
                 self._file.close()
                 self._file, records = _copied(path, dialect)
-            for line, image, label, start, stop in records:
-                try:
-                    self.keys.append(dialect.names(image, label))
-                except SubmissionError as error:
-                    raise SubmissionError(f"{path}, line {line}: {error.wrong}", error.seen, error.fix) from None
-                lines.append(line)
-                spans.append((start, stop))
+            if not records:
+                raise SubmissionError("the file has a header and nothing else", path, "name the file with the masks")
+            self.keys = [_names(record, path, dialect) for record in records]
         except BaseException:
             self._file.close()
             raise
-        if not self.keys:
-            self._file.close()
-            raise SubmissionError("the file has a header and nothing else", path, "name the file with the masks")
-        self.lines = np.array(lines, np.int64)
-        self.spans = np.array(spans, np.int64)
+        self.lines = np.array([record[0] for record in records], np.int64)
+        self.spans = np.array([record[3:] for record in records], np.int64)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -181,50 +174,62 @@ def _opened(path: Path) -> BinaryIO:
         raise SubmissionError("the CSV cannot be read", f"{path} ({error.strerror})", "check the name") from error
 
 
-def _is_plain(file: BinaryIO) -> bool:
-    """Whether rows are lines and cells lie between commas; leaves the file at its first record."""
-    while block := file.read(_BLOCK):
-        if b'"' in block or not block.isascii() or block.count(b"\r") != block.count(b"\r\n"):
-            return False
-    file.seek(0)
-    return True
-
-
-Record = tuple[int, str, str | None, int, int]
+class _NotPlainError(Exception):
+    """Records are not simply lines, or cells not simply what lies between commas."""
 
 
 def _plain_records(file: BinaryIO, path: Path, dialect: Dialect) -> Iterator[Record]:
-    """`(line, image, label, start, stop)` of each record, from the bytes."""
-    header: list[bytes] = []
-    image = label = rle_column = 0
-    for line, begin, record in _lines(file):
-        cells = record.split(b",")
-        if not header:
-            header = cells
-            image, label, rle_column = _columns([cell.decode() for cell in cells], path, dialect)
+    """Each record from the bytes.
+
+    Raises:
+        _NotPlainError: quotes, other characters than ASCII, or carriage returns that end no line.
+    """
+    commas: list[int] = []
+    width = image = label = mask = 0
+    for number, origin, block, begin, end in _lines(file):
+        commas.clear()
+        at = block.find(b",", begin, end)
+        while at >= 0:
+            commas.append(at)
+            at = block.find(b",", at + 1, end)
+        cells = [begin - 1, *commas, end]
+        if not width:
+            header = [block[a + 1 : b].decode() for a, b in pairwise(cells)]
+            width = len(header)
+            image, label, mask = _columns(header, path, dialect)
             continue
-        if len(cells) != len(header):
-            raise _ragged(path, line, len(cells), len(header))
-        start = begin + sum(map(len, cells[:rle_column])) + rle_column
-        name = None if label < 0 else cells[label].decode()
-        yield line, cells[image].decode(), name, start, start + len(cells[rle_column])
-    if not header:
+        if len(cells) != width + 1:
+            raise _ragged(path, number, len(cells) - 1, width)
+        name = None if label < 0 else block[cells[label] + 1 : cells[label + 1]].decode()
+        key = block[cells[image] + 1 : cells[image + 1]].decode()
+        yield number, key, name, origin + cells[mask] + 1, origin + cells[mask + 1]
+    if not width:
         raise SubmissionError("the file is empty", path, "write a header and one row a mask")
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """`(line, where it begins, bytes)` of each line that is not blank, without its end."""
-    number, begin, rest = 0, 0, b""
-    while block := file.read(_BLOCK):
-        *whole, rest = (rest + block).split(b"\n")
-        for text in whole:
+def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes, int, int]]:
+    """`(line, where the block begins, block, begin, end)` of each line that is not blank."""
+    number, origin, rest = 0, 0, b""
+    while True:
+        fresh = file.read(_BLOCK)
+        # The last line may have no end.
+        block = rest + fresh if fresh or not rest or rest.endswith(b"\n") else rest + b"\n"
+        if b'"' in fresh or not fresh.isascii() or (b"\r" in fresh and _lone_returns(fresh)):
+            raise _NotPlainError
+        begin = 0
+        while (stop := block.find(b"\n", begin)) >= 0:
             number += 1
-            bare = text[:-1] if text.endswith(b"\r") else text
-            if bare:
-                yield number, begin, bare
-            begin += len(text) + 1
-    if rest.rstrip(b"\r"):
-        yield number + 1, begin, rest.rstrip(b"\r")
+            end = stop - 1 if stop > begin and block[stop - 1] == 13 else stop
+            if end > begin:
+                yield number, origin, block, begin, end
+            begin = stop + 1
+        rest, origin = block[begin:], origin + begin
+        if not fresh:
+            return
+
+
+def _lone_returns(text: bytes) -> bool:
+    return text.count(b"\r") != text.count(b"\r\n")
 
 
 def _columns(header: list[str], path: Path, dialect: Dialect) -> tuple[int, int, int]:
@@ -233,25 +238,35 @@ def _columns(header: list[str], path: Path, dialect: Dialect) -> tuple[int, int,
     return found[0], found[1] if dialect.columns.label is not None else -1, found[-1]
 
 
-def _copied(path: Path, dialect: Dialect) -> tuple[BinaryIO, Iterator[Record]]:
+def _copied(path: Path, dialect: Dialect) -> tuple[BinaryIO, list[Record]]:
     """A temporary file of the masks' text, and the records as the csv module sees them."""
-    file = tempfile.TemporaryFile()
-
-    def records() -> Iterator[Record]:
-        rows = table.records(path)
-        _, header = next(rows)
-        image, label, rle_column = _columns(header, path, dialect)
-        start = 0
+    rows = table.records(path)
+    _, header = next(rows)
+    image, label, mask = _columns(header, path, dialect)
+    found: list[Record] = []
+    file, start = tempfile.TemporaryFile(), 0  # noqa: SIM115 (the sheet closes it)
+    try:
         for line, cells in rows:
             if len(cells) != len(header):
                 raise _ragged(path, line, len(cells), len(header))
-            text = cells[rle_column].encode()
+            text = cells[mask].encode()
             file.write(text)
-            yield line, cells[image], None if label < 0 else cells[label], start, start + len(text)
+            found.append((line, cells[image], None if label < 0 else cells[label], start, start + len(text)))
             start += len(text)
         file.flush()
+    except BaseException:
+        file.close()
+        raise
+    return cast(BinaryIO, file), found
 
-    return file, records()
+
+def _names(record: Record, path: Path, dialect: Dialect) -> Key:
+    if dialect.joint is None:
+        return record[1:3]
+    try:
+        return dialect.names(record[1], record[2])
+    except SubmissionError as error:
+        raise SubmissionError(f"{path}, line {record[0]}: {error.wrong}", error.seen, error.fix) from None
 
 
 def _ragged(path: Path, line: int, seen: int, wanted: int) -> SubmissionError:

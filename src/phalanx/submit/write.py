@@ -70,6 +70,11 @@ def write(
     return count
 
 
+def header(dialect: Dialect) -> bytes:
+    """The first line of a submission."""
+    return _line(dialect.header)
+
+
 def lines(keys: Sequence[Key], masks: Pile, dialect: Dialect, size: tuple[int, int] | None = None) -> bytes:
     """The lines of a submission for masks in the dialect's own pixel order.
 
@@ -104,7 +109,8 @@ def _objects(
     # Objects are the same in the transposed picture, which is what a column-major dialect counts along.
     own = size if dialect.order == "row" else (size[1], size[0])
     parts = [components.split(masks.runs(index), own) or [runs.empty()] for index in range(masks.count)]
-    return [key for key, found in zip(keys, parts, strict=True) for _ in found], pile.of(sum(parts, []))
+    named = [key for key, found in zip(keys, parts, strict=True) for _ in found]
+    return named, pile.of([part for found in parts for part in found])
 
 
 def _texts(mask: np.ndarray, size: tuple[int, int], dialect: Dialect) -> Iterator[str]:
