@@ -1,5 +1,6 @@
 """`phalanx`: help for every command, exit statuses, and no torch before it is needed."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("phantom", "check", "lint", "report")
+COMMANDS = ("phantom", "check", "vote", "score", "compare", "lint", "convert", "report")
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
@@ -67,3 +68,21 @@ def test_report_is_made_again_from_a_finished_run(configs: Path, tmp_path: Path,
     report.report(tmp_path / "runs" / "tiny")
     assert str(page) in capsys.readouterr().out
     assert page.read_text().count("<svg") == first.count("<svg") >= 4
+
+
+def test_phantom_submissions_can_be_voted_on_and_scored(tmp_path: Path) -> None:
+    hands = tmp_path / "hands"
+    assert (
+        phalanx("phantom", str(hands), *"--people 2 --test-people 1 --size 256 --submissions 3".split()).returncode == 0
+    )
+    members = [str(hands / "submissions" / f"model{number}.csv") for number in (1, 2, 3)]
+    done = phalanx("vote", *members, "-o", str(tmp_path / "out.csv"), "--size", "256x256")
+    assert done.returncode == 0, done.stderr
+    scores = {}
+    for path in (*members, str(tmp_path / "out.csv")):
+        written = tmp_path / f"{Path(path).stem}.json"
+        assert phalanx("score", path, str(hands / "test_truth" / "truth.csv"), "--json", str(written)).returncode == 0
+        scores[Path(path).stem] = json.loads(written.read_text())[0]["mean"]
+    # The last one is made to be poor; the vote is better than the poor one and close to the good ones.
+    assert 0.2 < scores["model3"] < 0.75 < scores["model2"] < scores["model1"] < 1
+    assert scores["out"] > scores["model2"]

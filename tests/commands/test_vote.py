@@ -70,6 +70,14 @@ def test_weights_of_a_class_from_a_file(call):
     assert Path("out.csv").read_text() == f"{BONES}i.png,x,2 3\ni.png,y,7 1\n"
 
 
+def test_a_class_may_have_its_own_threshold_alone(call):
+    three()
+    Path("r.yaml").write_text("members: [a.csv, b.csv, c.csv]\nclasses: {y: {threshold: 0.3}}\n")
+    assert call("r.yaml", "-o", "out.csv")[0] == 0
+    # One vote of three is more than 0.3 of them.
+    assert Path("out.csv").read_text() == f"{BONES}i.png,x,2 3\ni.png,y,7 1\n"
+
+
 def test_a_vote_within_a_vote(call):
     three()
     Path("inner.yaml").write_text("members: [a.csv, b.csv, c.csv]\n")

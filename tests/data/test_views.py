@@ -93,3 +93,14 @@ def test_evaluation_may_not_move_pixels() -> None:
 def test_std_must_be_positive() -> None:
     with pytest.raises(ConfigError, match="std above zero"):
         Views([], (0.5,), (0.0,))
+
+
+def test_dark_background_turns_bright_images_only() -> None:
+    views = Views([{"name": "DarkBackground", "p": 1.0}], (0.0,), (1.0,), geometric=False)
+    bright = np.full((4, 6, 3), 250, np.uint8)
+    bright[1, 2] = (10, 20, 30)
+    turned, _ = views(bright, None, 0)
+    assert np.allclose(turned[:, 1, 2] * 255, [245, 235, 225])
+    assert np.allclose(turned[:, 0, 0] * 255, 5)
+    dark = 255 - bright
+    assert np.allclose(views(dark, None, 0)[0] * 255, dark.transpose(2, 0, 1))

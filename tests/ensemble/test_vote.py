@@ -140,7 +140,7 @@ def test_a_malformed_row_is_named(tmp_path):
 
 def test_a_run_outside_the_image_is_refused(tmp_path):
     with one(tmp_path, "34 3") as first, pytest.raises(SubmissionError, match="a run that leaves the image"):
-        Poll(Vote([first], equal(1)), 35).count((0, 1))
+        Poll(Vote([first], equal(1)), SIZE).count((0, 1))
 
 
 def test_objects_of_a_key_vote_as_their_union(tmp_path):
@@ -149,6 +149,29 @@ def test_objects_of_a_key_vote_as_their_union(tmp_path):
     paths[1].write_text("ImageId,EncodedPixels\nj,\ni,2 5\n")
     poll = Poll(Vote([Sheet(path, NUCLEI) for path in paths], equal(2)))
     assert result(poll) == {("i", None): [[1, 2], [5, 6]], ("j", None): []}
+
+
+def in_slices(poll: Poll) -> list[list[list[int]]]:
+    """Key by key, as a large file is worked on."""
+    return [poll.count((key, key + 1)).runs(0).tolist() for key in range(len(poll.keys))]
+
+
+def test_slices_give_what_the_whole_gives(tmp_path):
+    texts = ["i,1 2\ni,6 2\n", "j,\n", "k,4 2\nk,9 1\n", "l,3 3\n"]
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for path, rows in zip(paths, (texts, texts[::-1]), strict=True):
+        path.write_text("ImageId,EncodedPixels\n" + "".join(rows))
+    poll = Poll(Vote([Sheet(path, NUCLEI) for path in paths], equal(2)))
+    assert in_slices(poll) == [[[0, 2], [5, 7]], [], [[3, 5], [8, 9]], [[2, 5]]]
+    assert list(result(poll).values()) == [[[0, 2], [5, 7]], [], [[3, 5], [8, 9]], [[2, 5]]]
+
+
+def test_rules_of_classes_hold_in_every_slice(tmp_path):
+    rows = [{("a", label): "1 2" for label in "xyz"}, {("a", label): "2 2" for label in "xyz"}]
+    vote = Vote([sheet(tmp_path, item) for item in rows], equal(2), {"z": Rule((Fraction(3), Fraction(1)))})
+    poll = Poll(vote)
+    assert in_slices(poll) == [[[1, 2]], [[1, 2]], [[0, 2]]]
+    result(poll)
 
 
 def test_tallies_say_who_was_empty_and_who_equals_the_result(tmp_path):
@@ -184,7 +207,7 @@ def test_a_dense_count_of_pixels(tmp_path, planes, data, ties):
         )
         for item in planes
     ]
-    found = result(Poll(Vote(members, Rule(tuple(map(Fraction, weights)), threshold, ties)), SIZE[0] * SIZE[1]))
+    found = result(Poll(Vote(members, Rule(tuple(map(Fraction, weights)), threshold, ties)), SIZE))
     total = np.tensordot(np.array(weights), planes.astype(int), 1) * threshold.denominator
     bar = sum(weights) * threshold.numerator
     dense = (total > bar) if ties == "drop" else (total >= bar) & (total > 0)

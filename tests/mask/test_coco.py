@@ -47,6 +47,35 @@ def test_compressed_large_counts_and_negative_differences():
     assert np.array_equal(coco.from_counts(packed, mask.shape), runs.from_mask(mask))
 
 
+def test_written_by_hand():
+    # Columns of a 2 x 3 image: 01, 11, 00.
+    assert coco.to_counts(np.array([[1, 2], [3, 5]]), (2, 3)).tolist() == [1, 3, 2]
+    # 00, 10, 10.
+    assert coco.to_counts(np.array([[1, 3]]), (2, 3)).tolist() == [2, 1, 1, 1, 1]
+    assert coco.to_counts(np.array([[0, 6]]), (2, 3)).tolist() == [0, 6]
+    assert coco.to_counts(runs.empty(), (2, 3)).tolist() == [6]
+    # 6 is 48 + 6; 100 is 4 and, behind it, 3; 5 after 7 zeros ago is -2.
+    assert coco.compressed(np.array([6])) == "6"
+    assert coco.compressed(np.array([100])) == "T3"
+    assert coco.compressed(np.array([0, 7, 1, 5])) == "071N"
+
+
+@given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)))
+def test_written_as_pycocotools_does(mask):
+    counts = coco.to_counts(runs.from_mask(mask), mask.shape)
+    assert counts.tolist() == counts_of(mask)
+    assert coco.compressed(counts).encode() == coco_mask.encode(np.asfortranarray(mask, np.uint8))["counts"]
+
+
+def test_large_counts_are_written_as_pycocotools_does():
+    mask = np.zeros((1500, 1700), bool)
+    mask[3:1400, 20:1600] = True
+    mask[700:702] = False
+    mask[:, 1650:] = np.random.default_rng(0).random((1500, 50)) > 0.5
+    text = coco.compressed(coco.to_counts(runs.from_mask(mask), mask.shape))
+    assert text.encode() == coco_mask.encode(np.asfortranarray(mask, np.uint8))["counts"]
+
+
 @pytest.mark.parametrize(
     ("counts", "words"),
     [

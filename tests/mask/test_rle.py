@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as coco_mask
 
 from phalanx.core.errors import SubmissionError
-from phalanx.mask import runs
+from phalanx.mask import coco, pile, runs
 from phalanx.mask.dialect import DIALECTS
 from phalanx.mask.rle import decode, encode, parse
 
@@ -16,24 +16,38 @@ BONES, NUCLEI = DIALECTS["handbone"], DIALECTS["dsb2018"]
 # Every mixture, so that a dialect added later meets nothing new.
 MIXTURES = [
     replace(BONES, name=f"{order}{base}", order=order, base=base, empty=empty, empties=("", empty))
-    for order, base, empty in (("row", 0, ""), ("row", 1, "-"), ("column", 0, "-1"), ("column", 1, ""))
-]
+    for order, base, empty in (("row", 0, ""), ("row", 1, "-"), ("column", 0, "-1"), ("column", 1, "1 0"))
+] + [replace(BONES, name=f"relative{order}", order=order, relative=True) for order in ("row", "column")]
+EVERY = [*DIALECTS.values(), *MIXTURES]
 MASKS = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9))
 
 MASK = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 1], [0, 1, 1]], bool)
 
 
-def text_by_pixel(mask, order, base):
+def text_by_pixel(mask, dialect):
     """What the baselines write: flatten, then walk."""
     words: list[int] = []
-    open_run = False
-    for index, value in enumerate(mask.ravel("C" if order == "row" else "F").tolist()):
+    open_run, end = False, 0
+    for index, value in enumerate(mask.ravel("C" if dialect.order == "row" else "F").tolist()):
         if value and open_run:
             words[-1] += 1
         elif value:
-            words += [index + base, 1]
+            words += [index - (end if dialect.relative else 0) + dialect.base, 1]
+        end = index + 1 if value else end
         open_run = value
-    return " ".join(map(str, words))
+    return " ".join(map(str, words)) or dialect.empty
+
+
+def mask_by_pixel(text, size, dialect):
+    """What the baselines read: the flat picture filled number by number."""
+    flat = np.zeros(size[0] * size[1], bool)
+    numbers = [] if text == dialect.empty else list(map(int, text.split()))
+    at = 0
+    for start, length in zip(numbers[0::2], numbers[1::2], strict=True):
+        at = start - dialect.base + (at if dialect.relative else 0)
+        flat[at : at + length] = True
+        at += length
+    return flat.reshape(size, order="C" if dialect.order == "row" else "F")
 
 
 def test_golden_row_major():
@@ -60,26 +74,47 @@ def test_ends_of_the_image(dialect, shape):
         assert np.array_equal(decode(text, shape, dialect), runs.from_mask(mask))
 
 
-@pytest.mark.parametrize("dialect", [BONES, NUCLEI, *MIXTURES], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", EVERY, ids=lambda dialect: dialect.name)
 @given(mask=MASKS)
 def test_round_trip(dialect, mask):
-    found = runs.from_mask(mask)
-    text = encode(found, mask.shape, dialect)
-    assert text == (text_by_pixel(mask, dialect.order, dialect.base) or dialect.empty)
-    back = decode(text, mask.shape, dialect)
-    assert np.array_equal(back, found)
-    assert back.dtype == np.int64
+    check_round_trip(mask, dialect)
 
 
 # pycocotools' decode has not learnt NumPy 2's copy keyword.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("dialect", EVERY, ids=lambda dialect: dialect.name)
 @given(mask=MASKS)
-def test_pycocotools_reads_the_column_major_runs_as_the_same_mask(mask):
-    numbers = np.array(encode(runs.from_mask(mask), mask.shape, NUCLEI).split(), int).reshape(-1, 2)
-    changes = np.stack([numbers[:, 0] - 1, numbers.sum(1) - 1], 1).ravel()
-    counts = np.diff(changes, prepend=0, append=mask.size)
-    packed = coco_mask.frPyObjects({"size": list(mask.shape), "counts": counts.tolist()}, *mask.shape)
+def test_pycocotools_sees_the_same_mask(dialect, mask):
+    found = decode(text_by_pixel(mask, dialect), mask.shape, dialect)
+    packed = {"size": list(mask.shape), "counts": coco.compressed(coco.to_counts(found, mask.shape))}
     assert np.array_equal(coco_mask.decode(packed), mask)
+
+
+@pytest.mark.parametrize("dialect", EVERY, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (2, 3), (3, 5)])
+def test_first_last_full_empty_and_wrapping(dialect, shape):
+    count = shape[0] * shape[1]
+    width, height = shape[1], shape[0]
+    wrapping = {index for index in (width - 1, width, (height - 1) * width, 1) if index < count}
+    for pixels in ([0], [count - 1], range(count), [], sorted(wrapping)):
+        mask = np.zeros(shape, bool)
+        mask.flat[list(pixels)] = True
+        check_round_trip(mask, dialect)
+
+
+def check_round_trip(mask, dialect):
+    """Text, mask and runs agree with the brute force, and with the compiled parser."""
+    found = runs.from_mask(mask)
+    text = encode(found, mask.shape, dialect)
+    assert text == text_by_pixel(mask, dialect)
+    back = decode(text, mask.shape, dialect)
+    assert np.array_equal(back, found)
+    assert back.dtype == np.int64
+    assert np.array_equal(mask_by_pixel(text, mask.shape, dialect), mask)
+    cell = np.frombuffer(text.encode(), np.uint8)
+    parsed, faults = pile.parse(cell, np.array([[0, len(cell)]]), dialect, np.array([mask.size]))
+    assert faults.tolist() == ([] if mask.any() else [0])
+    assert np.array_equal(parsed.runs(0), parse(text, dialect, mask.size))
 
 
 def test_touching_runs_are_one_mask():

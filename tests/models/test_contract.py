@@ -99,3 +99,13 @@ def test_weights_that_cannot_be_fetched_say_what_to_do(monkeypatch: pytest.Monke
         network("unet", weights="imagenet")
     assert "cannot be fetched: no route to host" in str(error.value)
     assert "model.weights=null" in str(error.value)
+
+
+@pytest.mark.parametrize("norm", ["group", "instance"])
+def test_norms_that_look_at_one_image_alone(norm: str) -> None:
+    net, x = network("unet", norm=norm), torch.randn(2, 3, 64, 64)
+    assert not [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    alone = net(x[:1])
+    assert torch.allclose(net(torch.cat([x[:1], 50 * x[1:]]))[:1], alone, atol=1e-4)
+    mixed = network("unet")
+    assert not torch.allclose(mixed(torch.cat([x[:1], 50 * x[1:]]))[:1], mixed(x[:1]), atol=1e-2)

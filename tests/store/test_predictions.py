@@ -53,6 +53,7 @@ def test_an_interrupted_writer_goes_on(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"not a finished store.*running its command again"):
         Store(tmp_path / "oof.zarr")
     second = Writer(tmp_path / "oof.zarr", LABELS, {"seed": 1})
+    assert not (second.partial / ".making-123").exists()
     assert "a" in second
     assert "b" not in second
     second.write("a", logits(9), GEOMETRY)  # kept as it was
@@ -69,6 +70,16 @@ def test_going_on_with_other_settings_is_refused(tmp_path: Path) -> None:
     Writer(tmp_path / "oof.zarr", LABELS, {"seed": 1})
     with pytest.raises(StoreError, match="other settings"):
         Writer(tmp_path / "oof.zarr", LABELS, {"seed": 2})
+
+
+def test_a_later_format_is_refused(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "oof.zarr", LABELS, {})
+    writer.write("a", logits(), GEOMETRY)
+    writer.close()
+    manifest = tmp_path / "oof.zarr" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"format": "', '"format": "later-', 1))
+    with pytest.raises(StoreError, match="format this version cannot read"):
+        Store(tmp_path / "oof.zarr")
 
 
 def test_a_finished_store_is_never_overwritten(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@ import sys
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from phalanx.commands.lint import lint
-from phalanx.core.errors import SubmissionError
+from phalanx.core.errors import DataError, SubmissionError
 
 GOOD = "image_name,class,rle\na.png,Radius,1 2\na.png,Ulna,5 1\n"
 
@@ -26,7 +27,8 @@ def good(tmp_path):
 
 def test_good(good):
     done = run(good, "--size", "3x4", "--sample", good)
-    assert (done.exit_code, done.stdout) == (0, f"{good}: no errors, no warnings\n")
+    said = f"{good}: no errors, no warnings; read 2 rows, 1 image, 2 classes, 2 runs\n"
+    assert (done.exit_code, done.stdout) == (0, said)
 
 
 def test_silence_is_not_a_pass(good):
@@ -68,7 +70,59 @@ def test_a_missing_file_is_left_to_the_caller(tmp_path):
 def test_nothing_heavy_is_imported(good):
     code = (
         "import sys; from phalanx.commands.lint import lint; from pathlib import Path; lint(Path(sys.argv[1])); "
-        "print(sorted({'torch', 'pandas', 'scipy', 'cv2', 'pydantic'} & set(sys.modules)))"
+        "print(sorted({'torch', 'pandas', 'scipy.ndimage', 'PIL', 'cv2', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(good)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_how_the_file_is_written_by_option(tmp_path):
+    path = tmp_path / "sub.csv"
+    path.write_text("id,kind,mask\na.png,Radius,0 2\na.png,Ulna,-\n")
+    written = ("--columns", "id,kind,mask", "--order", "column", "--base", "0", "--empty", "-")
+    done = run(path, "--size", "3x4", *written)
+    assert done.exit_code == 0
+    assert "some masks are empty: 1, first in line 3 (a.png Ulna)" in done.stdout
+    assert run(path, "--size", "3x4", *written[:4], *written[6:]).exit_code == 1
+    assert run(path, "--size", "3x4", *written[:6]).exit_code == 1
+
+
+@pytest.mark.parametrize("option", [("--base", "2"), ("--order", "up"), ("--columns", "a"), ("--empty", "1 2")])
+def test_no_such_way_of_writing(good, option):
+    done = run(good, *option)
+    assert done.exit_code == 2
+    assert option[0] in done.output
+
+
+def test_sizes_of_the_images(good, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    Image.new("L", (2, 3)).save(folder / "a.png")
+    done = run(good, "--images", folder)
+    assert done.exit_code == 0
+    assert "not checked" not in done.stdout
+    good.write_text(GOOD.replace("5 1", "7 1"))
+    assert "line 3 a.png Ulna: a run that leaves the image" in run(good, "--images", folder).stdout
+    Image.new("L", (5, 3)).save(folder / "b.png")
+    assert "error b.png: an image is missing: 2 rows of the data" in run(good, "--images", folder).stdout
+    assert run(good, "--images", folder, "--size", "3x4").exit_code == 2
+    Image.new("L", (4, 3)).save(folder / "b.bmp")
+    done = run(good, "--images", folder, "--dialect", "dsb2018")
+    assert isinstance(done.exception, DataError)
+    assert "images of different sizes have one key: b in" in str(done.exception)
+    (folder / "c.png").write_bytes(b"no image")
+    assert "c.png" in str(run(good, "--images", folder).exception)
+
+
+def test_the_largest_file(good):
+    assert run(good, "--max-mb", "0.0001").exit_code == 0
+    done = run(good, "--max-mb", "0.00001")
+    assert done.exit_code == 1
+    assert "error: the file is larger than the server takes" in done.stdout
+
+
+def test_notes_come_last_and_are_counted(good):
+    good.write_text(GOOD.replace("5 1", "5 1 6 1") + "b.png,Radius,\nb.png,Ulna,1 1\n")
+    lines = run(good, "--size", "3x4", "--sample", good).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines[:2]] == ["warning", "note"]
+    assert lines[2] == f"{good}: no errors, 1 warning, 1 note; read 4 rows, 2 images, 2 classes, 3 runs"

@@ -9,7 +9,7 @@ import typer
 
 from phalanx.commands._exit import guarded
 
-_COMMANDS = ("phantom", "check", "vote", "lint", "report")
+_COMMANDS = ("phantom", "check", "vote", "score", "compare", "lint", "convert", "report")
 
 
 def main() -> None:

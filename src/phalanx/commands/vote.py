@@ -35,7 +35,12 @@ def vote(
     columns: Annotated[
         str | None, typer.Option(metavar="image,class,rle", help="Names of the columns, where they differ.")
     ] = None,
-    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width of every image.")] = None,
+    order: Annotated[str | None, typer.Option(metavar="row|column", help="How pixels are counted.")] = None,
+    base: Annotated[int | None, typer.Option(help="Number of the first pixel, 0 or 1.")] = None,
+    empty: Annotated[str | None, typer.Option(metavar="TEXT", help="What stands for an empty mask.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Height x width of every image; runs are then held to it.")
+    ] = None,
     same_file: Annotated[bool, typer.Option("--same-file", help="Let a file vote more than once.")] = False,
     any_size: Annotated[
         bool, typer.Option("--any-size", help="Do not ask whether all files are of images of one size.")
@@ -57,7 +62,7 @@ def vote(
     from phalanx.ensemble.vote import Poll, check_sizes
 
     recipe = _recipe(members, weights, {"threshold": threshold, "ties": ties, "dialect": dialect})
-    written = _dialect.chosen(recipe.dialect, columns, None, None, None)
+    written = _dialect.chosen(recipe.dialect, columns, order, base, empty)
     pixels = None if size is None else _dialect.parse_size(size)
     manifest = output.with_suffix(".yaml")
     _check_names(recipe, output, manifest, overwrite)
@@ -65,7 +70,7 @@ def vote(
     if not same_file:
         _check_twins(described)
     with recipes.opened(recipe, written) as opened:
-        poll = Poll(opened, None if pixels is None else pixels[0] * pixels[1])
+        poll = Poll(opened, pixels)
         if not any_size:
             check_sizes(poll)
         _write(poll, output, written, pixels, threads)

@@ -11,16 +11,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from phalanx.core.errors import SubmissionError
-from phalanx.mask import pile, runs, sheet
+from phalanx.mask import index, pile
+from phalanx.mask.index import Index
 from phalanx.mask.pile import Pile
-from phalanx.mask.sheet import UNBOUNDED, Key, Sheet
+from phalanx.mask.sheet import Key, Sheet
 
 Ties = Literal["drop", "keep"]
 
@@ -98,20 +97,21 @@ class Poll:
 
     Args:
         vote: the members and rules.
-        pixels: of every image, the bound of every run; None when nobody said.
+        size: `(height, width)` of every image, the bound of every run; None when nobody said.
 
     Raises:
         SubmissionError: sheets of different keys, a row twice, a rule for a class that is not there.
     """
 
-    def __init__(self, vote: Vote, pixels: int | None = None) -> None:
+    def __init__(self, vote: Vote, size: tuple[int, int] | None = None) -> None:
         self.vote, self.sheets = vote, vote.sheets()
-        self.limit = UNBOUNDED if pixels is None else pixels
-        found = [_Index(source) for source in self.sheets]
+        self.size = size
+        found = [Index(source) for source in self.sheets]
         self.keys = found[0].keys
-        for index in found:
-            index.follow(found[0], self.sheets[0].path)
-        self._rows = {id(source): index for source, index in zip(self.sheets, found, strict=True)}
+        for other in found[1:]:
+            _check_keys(found[0], other)
+            other.follow(self.keys)
+        self._indices = {id(source): index for source, index in zip(self.sheets, found, strict=True)}
         self._rules = _Rules(vote, self.keys)
         self.tallies = [Tally() for _ in vote.members]
         self._lock = threading.Lock()
@@ -139,7 +139,8 @@ class Poll:
 
     def _masks(self, member: Sheet | Vote, part: tuple[int, int]) -> Pile:
         if isinstance(member, Sheet):
-            return self._rows[id(member)].masks(part, self.limit)
+            sizes = None if self.size is None else [self.size] * (part[1] - part[0])
+            return self._indices[id(member)].masks(*part, sizes)
         return self._decide(member, [self._masks(inner, part) for inner in member.members], part)
 
     def _decide(self, vote: Vote, members: Sequence[Pile], part: tuple[int, int]) -> Pile:
@@ -149,71 +150,8 @@ class Poll:
     def firsts(self, source: Sheet) -> np.ndarray:
         """First pixel of each key's mask in a sheet, int64, -1 for an empty one; of 400 keys spread evenly."""
         chosen = np.unique(np.linspace(0, len(self.keys) - 1, _SAMPLE).astype(np.int64))
-        index = self._rows[id(source)]
-        masks = source.masks(index.rows[index.heads[chosen]])
+        masks = source.masks(self._indices[id(source)].first_rows[chosen])
         return np.where(masks.lengths > 0, masks.bounds[masks.heads[:-1]], -1)
-
-
-class _Index:
-    """The keys of a sheet and the rows that belong to each.
-
-    Raises:
-        SubmissionError: a row comes twice.
-    """
-
-    def __init__(self, source: Sheet) -> None:
-        self.source = source
-        self.keys: list[Key] = source.keys
-        self.rows, self.heads = np.arange(len(source)), np.arange(len(source) + 1)
-        if len(set(source.keys)) == len(source):
-            return
-        found = sheet.places(source.keys)
-        twice = next(key for key, rows in found.items() if len(rows) > 1)
-        if source.dialect.unit == "class":
-            lines = " and ".join(str(source.lines[row]) for row in found[twice][:2])
-            raise SubmissionError("a row comes twice", f"{source.path}, lines {lines} ({_name(twice)})", "keep one")
-        self._order(found, list(found))
-
-    def follow(self, first: _Index, path: Path) -> None:
-        """Bring the keys in the order of another index.
-
-        Raises:
-            SubmissionError: the keys are not the same.
-        """
-        if self.keys == first.keys:
-            return
-        found = sheet.places(self.source.keys)
-        known = set(first.keys)
-        missing, extra = [key for key in first.keys if key not in found], [key for key in found if key not in known]
-        if missing or extra:
-            parts = (
-                [f"{self.source.path} lacks {len(missing)} rows of {path}, first {_name(missing[0])}"]
-                if missing
-                else []
-            )
-            parts += (
-                [f"{self.source.path} has {len(extra)} rows more than {path}, first {_name(extra[0])}"] if extra else []
-            )
-            raise SubmissionError("the files have different rows", "; ".join(parts), "vote on files of the same images")
-        self._order(found, first.keys)
-
-    def _order(self, found: Mapping[Key, Sequence[int]], keys: list[Key]) -> None:
-        self.keys = keys
-        self.heads = np.append(0, np.cumsum([len(found[key]) for key in keys]))
-        self.rows = np.array([row for key in keys for row in found[key]], np.int64)
-
-    def masks(self, part: tuple[int, int], limit: int) -> Pile:
-        """The masks of a range of keys; several rows of a key are united."""
-        heads = self.heads[part[0] : part[1] + 1]
-        rows = self.rows[heads[0] : heads[-1]]
-        masks = self.source.masks(rows, np.full(len(rows), limit))
-        if len(rows) == part[1] - part[0]:
-            return masks
-        united = [
-            runs.union([masks.runs(row) for row in range(first, end)])
-            for first, end in pairwise((heads - heads[0]).tolist())
-        ]
-        return pile.of(united)
 
 
 class _Rules:
@@ -235,7 +173,7 @@ class _Rules:
             raise SubmissionError("weights for a class that is not there", seen, "write the class as the files do")
         names = [None, *vote.by_class]
         numbers = [rule.integers() for rule in (vote.rule, *vote.by_class.values())]
-        place = {name: index for index, name in enumerate(names)}
+        place = {name: number for number, name in enumerate(names)}
         group = np.array([place.get(label, 0) for _, label in keys], np.int64)
         weights = np.array([whole for whole, _ in numbers], np.int64)
         self._found[id(vote)] = weights, np.array([need for _, need in numbers], np.int64), group
@@ -268,8 +206,21 @@ def check_sizes(poll: Poll) -> None:
             raise SubmissionError("the files seem to be of images of different sizes", seen, fix)
 
 
-def _name(key: Key) -> str:
-    return key[0] if key[1] is None else f"{key[0]}, {key[1]}"
+def _check_keys(first: Index, other: Index) -> None:
+    if other.keys == first.keys:
+        return
+    wanted, found = set(first.keys), set(other.keys)
+    missing, extra = [key for key in first.keys if key not in found], [key for key in other.keys if key not in wanted]
+    parts = [
+        f"{other.name} {how}, first {index.text(keys[0])}"
+        for keys, how in (
+            (missing, f"lacks {len(missing)} rows of {first.name}"),
+            (extra, f"has {len(extra)} rows more than {first.name}"),
+        )
+        if keys
+    ]
+    if parts:
+        raise SubmissionError("the files have different rows", "; ".join(parts), "vote on files of the same images")
 
 
 def _equal(a: Pile, b: Pile) -> bool:

@@ -1,7 +1,7 @@
 """COCO's run-length counts: column-major, alternately zeros and ones, beginning with zeros.
 
-Source: the format is defined in pycocotools' `common/maskApi.c`, `rleToString` and `rleFrString`; read here without
-painting the mask, and with bounds checked.
+Source: the format is defined in pycocotools' `common/maskApi.c`, `rleToString` and `rleFrString`; read and
+written here without painting the mask, and with bounds checked.
 """
 
 from __future__ import annotations
@@ -33,6 +33,36 @@ def from_counts(counts: Sequence[int] | str | bytes, size: tuple[int, int]) -> n
     stops = ends[1::2]
     ones = np.stack([stops - lengths[1::2], stops], 1)
     return runs.transpose(runs.union([ones[ones[:, 0] < ones[:, 1]]]), (width, height))
+
+
+def to_counts(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """COCO counts of row-major runs: lengths of zeros, ones, zeros ... down the columns, int64.
+
+    Args:
+        mask: int64 `(n, 2)`.
+        size: `(height, width)` of the image.
+    """
+    pixels = size[0] * size[1]
+    turns = runs.transpose(mask, size).ravel()
+    counts = np.diff(turns, prepend=0, append=pixels)
+    # pycocotools writes no zeros behind a mask that holds the last pixel.
+    return counts[:-1] if len(turns) and turns[-1] == pixels else counts
+
+
+def compressed(counts: np.ndarray) -> str:
+    """The compressed text of counts, as `pycocotools.mask.encode` writes it."""
+    values = counts.astype(np.int64)
+    values[3:] -= counts[1:-2]
+    # Characters a number takes: five bits each, and the last one's highest bit is the sign.
+    lengths = np.ones(len(values), np.int64)
+    rest = values >> 4
+    while (more := (rest != 0) & (rest != -1)).any():
+        lengths += more
+        rest >>= 5
+    digit = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    codes = (np.repeat(values, lengths) >> (5 * digit)) & 0x1F
+    codes |= np.where(digit < np.repeat(lengths, lengths) - 1, 0x20, 0)
+    return (codes + 48).astype(np.uint8).tobytes().decode("ascii")
 
 
 def _listed(counts: Sequence[int]) -> np.ndarray:

@@ -17,6 +17,8 @@ class EncoderConfig(Strict):
         weights: pretrained weights by name (`imagenet`), a file (`.safetensors`, `.pth`), or null: from scratch.
         channels: image channels, 1 (grey) or 3 (colour).
         depth: stages of the encoder; the input must be divisible by 2 to this power.
+        norm: `batch`; or `group` or `instance`, which look at one image alone: for small batches and mixed data sets,
+            from scratch.
         decoder_channels: one width a decoder stage, coarse to fine; as many as `depth`.
     """
 
@@ -24,4 +26,5 @@ class EncoderConfig(Strict):
     weights: str | None = "imagenet"
     channels: Literal[1, 3] = 3
     depth: int = Field(default=5, ge=3, le=5)
+    norm: Literal["batch", "group", "instance"] = "batch"
     decoder_channels: tuple[int, ...] = (256, 128, 64, 32, 16)

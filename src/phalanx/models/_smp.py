@@ -5,6 +5,7 @@ Source: Iakubovskii, Segmentation Models Pytorch, https://github.com/qubvel-org/
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,19 @@ def build(architecture: str, config: EncoderConfig, num_classes: int, **options:
         model.encoder.load_state_dict(_fetch(architecture, arguments, named))
     elif config.weights is not None:
         _load_file(model.encoder, Path(config.weights))
+    if config.norm != "batch":
+        _replace_norms(model, config.norm)
     return SmpNetwork(model)
+
+
+def _replace_norms(module: nn.Module, kind: str) -> None:
+    """Put a norm that looks at one image alone in the place of every batch norm; its weights start afresh."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            groups = child.num_features if kind == "instance" else math.gcd(child.num_features, 16)
+            setattr(module, name, nn.GroupNorm(groups, child.num_features, child.eps))
+        else:
+            _replace_norms(child, kind)
 
 
 def _is_file(weights: str) -> bool:

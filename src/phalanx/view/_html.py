@@ -8,6 +8,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ from phalanx.view import _format
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+# A page that may not fetch anything cannot leak what it shows, even if a name slipped through unescaped.
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
+)
 
 
 def escape(text: object) -> str:
@@ -75,6 +81,51 @@ def section(name: str, title: str, body: str, note: str = "") -> str:
     return f'<section id="{name}"><h2>{escape(title)}</h2>{lead}\n{body}\n</section>'
 
 
+def page(
+    kind: str, titles: tuple[str, str], headline: str, sections: Sequence[tuple[str, str, str]], version: str
+) -> str:
+    """A whole page that opens anywhere, without a network; with Plotly's script where a section has a chart.
+
+    Args:
+        kind: what sort of page it is, `Phalanx report`; plain text of ours.
+        titles: the title, and the command that made it.
+        headline: HTML that stands first.
+        sections: name, title and HTML of each, as `section` makes it.
+        version: of Phalanx.
+    """
+    title, command = titles
+    links = "".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in sections)
+    body = "\n".join(part for _, _, part in sections)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{escape(title)} - {kind}</title>
+<style>
+{_asset("page.css")}</style>
+</head>
+<body>
+<div class="layout">
+<nav aria-label="Contents"><strong>{kind}</strong><a href="#top">Summary</a>{links}
+<button type="button" id="theme" hidden>light / dark</button></nav>
+<main id="top">
+<header><h1>{escape(title)}</h1><code class="command">{escape(command)}</code></header>
+{headline}
+{body}
+<footer>Written by Phalanx {escape(version)}. This file needs no network.</footer>
+</main>
+</div>
+{plotly() if 'class="chart"' in body else ""}
+<script>
+{_asset("page.js")}</script>
+</body>
+</html>
+"""
+
+
 def chart(name: str, figure: Figure, label: str) -> str:
     """A place for a Plotly figure and the figure itself, drawn by the page's script."""
     # Plotly writes <, > and / as \u escapes, so no string can end the element; the engine is named because another
@@ -101,3 +152,8 @@ def _cell(cell: Cell, mark: str) -> str:
     order = ("" if math.isnan(cell.order) else f"{cell.order:.9g}") if isinstance(cell.order, float) else None
     key = "" if order is None else f' data-order="{order}"'
     return f"<td{mark}{key}>{cell.html}</td>"
+
+
+@cache
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")

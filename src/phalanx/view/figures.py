@@ -90,7 +90,7 @@ def curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
         type="log", autorange="reversed", tickvals=[1 - tick for tick in ticks], ticktext=ticks, row=1, col=1
     )
     figure.update_xaxes(title_text="optimiser step" if _in_steps(tables) else "epoch", row=3, col=1)
-    return _dress(figure, height=640, hover="closest", legend=True)
+    return dress(figure, height=640, hover="closest", legend=True)
 
 
 def per_class(
@@ -118,7 +118,7 @@ def per_class(
     means = np.array([scores[name] for name in names], float)
     bounds = [tuple((intervals or {}).get(name) or (mean, mean)) for name, mean in zip(names, means, strict=True)]
     spread = np.empty((0, len(names))) if table is None else table.reindex(columns=names).to_numpy(float)
-    low, high = _range(np.concatenate([means, np.ravel(bounds), _quantiles(spread, 5)]))
+    low, high = score_range(np.concatenate([means, np.ravel(bounds), _quantiles(spread, 5)]))
     paint = [(colours or {}).get(name, MEMBERS[0]) for name in names]
     figure = go.Figure()
     if len(spread):
@@ -140,7 +140,7 @@ def per_class(
     # Half a triangle's room on the left, so that it does not lie on the names.
     figure.update_xaxes(range=[low - (high - low) * 0.012, high], title_text=title, side="top", tickformat="~g")
     figure.update_yaxes(range=[len(names) - 0.4, -0.6], tickvals=[*range(len(names))], ticktext=labels, showgrid=False)
-    return _dress(figure, height=110 + _ROW * len(names), hover="closest")
+    return dress(figure, height=110 + _ROW * len(names), hover="closest")
 
 
 def case_heatmap(table: pd.DataFrame, title: str = "Dice") -> Figure:
@@ -153,7 +153,7 @@ def case_heatmap(table: pd.DataFrame, title: str = "Dice") -> Figure:
 
     rows = table.loc[table.mean(axis=1).sort_values(kind="stable").index]
     scores = rows.to_numpy(float)
-    low, _ = _range(_quantiles(scores.reshape(-1, 1), 2))
+    low, _ = score_range(_quantiles(scores.reshape(-1, 1), 2))
     ids = [html.escape(str(case)) for case in rows.index]
     few = len(rows) <= _LABELLED_ROWS
     ranks = range(len(rows)) if few else [0, *range(49, len(rows), 50)]
@@ -185,7 +185,7 @@ def case_heatmap(table: pd.DataFrame, title: str = "Dice") -> Figure:
         ticktext=[html.escape(_format.short(str(rows.index[rank]))) if few else f"{rank + 1}." for rank in ranks],
         title_text=None if few else "cases, worst first",
     )
-    return _dress(figure, height=170 + (18 * len(rows) if few else min(900, max(600, 3 * len(rows)))), hover="closest")
+    return dress(figure, height=170 + (18 * len(rows) if few else min(900, max(600, 3 * len(rows)))), hover="closest")
 
 
 def distribution(values: Sequence[float], title: str = "mean Dice of a case", noun: str = "cases") -> Figure:
@@ -215,7 +215,7 @@ def distribution(values: Sequence[float], title: str = "mean Dice of a case", no
             figure.add_annotation(text=note, showarrow=False, **place)
     figure.update_xaxes(title_text=html.escape(title), tickformat="~g")
     figure.update_yaxes(title_text=html.escape(noun))
-    return _dress(figure, height=300, hover="closest")
+    return dress(figure, height=300, hover="closest")
 
 
 def _add_cases(figure: Figure, spread: np.ndarray, low: float, paint: list[str], words: list[list[str]]) -> None:
@@ -256,7 +256,7 @@ def _add_cases(figure: Figure, spread: np.ndarray, low: float, paint: list[str],
         )  # fmt: skip
 
 
-def _dress(figure: Figure, height: int, hover: str = "x unified", legend: bool = False) -> Figure:
+def dress(figure: Figure, height: int, hover: str = "x unified", legend: bool = False) -> Figure:
     """One look for all charts: no background, quiet lines, the page's own font."""
     figure.update_layout(
         template="none",
@@ -316,7 +316,7 @@ def _quantiles(spread: np.ndarray, percent: float) -> np.ndarray:
     return found
 
 
-def _range(values: np.ndarray) -> tuple[float, float]:
+def score_range(values: np.ndarray) -> tuple[float, float]:
     """Axis limits for scores up to 1: from a round number below the lowest of `values`."""
     known = values[np.isfinite(values)]
     low = min(float(known.min()), 0.99) if len(known) else 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,6 @@ from phalanx.view._html import Cell, escape
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# A page that may not fetch anything cannot leak what it shows, even if a name slipped through unescaped.
-_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
-)
 
 
 @dataclass(frozen=True)
@@ -102,36 +96,14 @@ def render(report: Report) -> str:
         ("run", "Run", _run(report)),
     )
     shown = [(name, title, body) for name, title, body in parts if body]
-    links = "".join(f'<a href="#{name}">{title}</a>' for name, title, _ in shown)
-    sections = "\n".join(_html.section(name, title, body, _NOTES.get(name, "")) for name, title, body in shown)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{escape(report.title)} - Phalanx report</title>
-<style>
-{_asset("page.css")}</style>
-</head>
-<body>
-<div class="layout">
-<nav aria-label="Contents"><strong>Phalanx report</strong><a href="#top">Summary</a>{links}
-<button type="button" id="theme" hidden>light / dark</button></nav>
-<main id="top">
-<header><h1>{escape(report.title)}</h1><code class="command">{escape(report.command)}</code></header>
-{_headline(report)}
-{sections}
-<footer>Written by Phalanx {escape(report.versions.get("phalanx", ""))}. This file needs no network.</footer>
-</main>
-</div>
-{_html.plotly() if 'class="chart"' in sections else ""}
-<script>
-{_asset("page.js")}</script>
-</body>
-</html>
-"""
+    sections = [_html.section(name, title, body, _NOTES.get(name, "")) for name, title, body in shown]
+    return _html.page(
+        "Phalanx report",
+        (report.title, report.command),
+        _headline(report),
+        [(name, title, section) for (name, title, _), section in zip(shown, sections, strict=True)],
+        report.versions.get("phalanx", ""),
+    )
 
 
 _NOTES = {
@@ -263,8 +235,3 @@ def _run(report: Report) -> str:
     )
     pair = f'<div class="pair">{times}{found}</div>' if times or found else ""
     return pair + config
-
-
-@cache
-def _asset(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")

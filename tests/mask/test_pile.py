@@ -1,0 +1,209 @@
+"""Many masks at once: the compiled kernels, the same in NumPy, and a dense brute force say the same."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from phalanx.mask import _kernels, _plain, pile, rle, runs
+from phalanx.mask.dialect import DIALECTS
+
+BONES, SIIM, CLOUDS = DIALECTS["handbone"], DIALECTS["siim"], DIALECTS["clouds"]
+FORMS = [BONES, SIIM, CLOUDS, replace(BONES, base=0), replace(SIIM, base=1)]
+ENGINES = [_kernels, _plain]
+# Lengths differ from every count of members and rows used below.
+PIXELS = 11
+
+
+def masks(rows, pixels=PIXELS):
+    """Boolean `(rows, pixels)`."""
+    return arrays(np.bool_, (rows, pixels))
+
+
+def piled(dense):
+    return pile.of([runs.from_mask(row[None]) for row in dense])
+
+
+def dense_of(found, pixels=PIXELS):
+    return np.stack([runs.to_mask(found.runs(index), (1, pixels))[0] for index in range(found.count)])
+
+
+def parsed(engine, cells, dialect, limits):
+    """What a kernel writes for these cells."""
+    text = np.frombuffer(b"".join(cells), np.uint8)
+    stops = np.cumsum([len(cell) for cell in cells])
+    spans = np.stack([stops - [len(cell) for cell in cells], stops], 1).astype(np.int64)
+    bounds = np.full(len(text) + 3 * len(cells) + 1, -7, np.int64)
+    heads, faults = np.empty(len(cells) + 1, np.int64), np.empty(len(cells), np.uint8)
+    fill = engine.parse(text, spans, dialect.base, dialect.relative, np.array(limits), bounds, 1, heads, faults)
+    return bounds[:fill].tolist(), heads.tolist(), faults.tolist()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_parse_by_hand(engine):
+    cells = [b"2 3 9 1", b"", b"1 2 3 4", b" 5  1 ", b"1 2 3", b"4 10"]
+    bounds, heads, faults = parsed(engine, cells, BONES, [12] * 6)
+    end = _plain.END
+    assert bounds == [-7, 1, 4, 8, 9, end, end, 0, 6, end, 4, 5, end, end, end]
+    assert heads == [1, 6, 7, 10, 13, 14, 15]
+    assert faults == [0, 1, 0, 0, 1, 1]
+    assert parsed(engine, [b"2 3 0 1 5 1"], SIIM, [12])[0] == [-7, 2, 6, 11, 12, end]
+
+
+CELL = st.one_of(
+    st.text(alphabet="0123456789 ", max_size=20),
+    st.lists(st.integers(0, 14), max_size=6).map(lambda numbers: " ".join(map(str, numbers))),
+    st.text(alphabet="0123456789 -.\0x", max_size=8),
+    st.sampled_from(["9" * 18 + " 1", "9" * 19 + " 1", "1 " + "0" * 17 + "1", "1 " + "0" * 30 + "1"]),
+)
+
+
+@pytest.mark.parametrize("dialect", FORMS, ids=lambda dialect: f"{dialect.name}{dialect.base}")
+@given(cells=st.lists(CELL, min_size=1, max_size=6), limits=st.lists(st.integers(1, 20), min_size=6, max_size=6))
+def test_parse_compiled_and_plain(dialect, cells, limits):
+    coded = [cell.encode() for cell in cells]
+    assert parsed(_kernels, coded, dialect, limits[: len(cells)]) == parsed(
+        _plain, coded, dialect, limits[: len(cells)]
+    )
+
+
+@pytest.mark.parametrize("dialect", FORMS, ids=lambda dialect: f"{dialect.name}{dialect.base}")
+@given(dense=masks(4))
+def test_parse_of_what_is_written(dialect, dense):
+    stack = piled(dense)
+    text, ends = pile.write(stack, dialect)
+    texts = [text[start:stop].tobytes().decode() for start, stop in pairwise(ends.tolist())]
+    line = replace(dialect, order="row", empty="", empties=("",))
+    assert texts == [rle.encode(stack.runs(index), (1, PIXELS), line) for index in range(4)]
+    back, faults = pile.parse(text, np.stack([ends[:-1], ends[1:]], 1), dialect, np.full(4, PIXELS))
+    assert np.array_equal(dense_of(back), dense)
+    assert faults.tolist() == np.flatnonzero(~dense.any(1)).tolist()
+
+
+@pytest.mark.parametrize("dialect", FORMS, ids=lambda dialect: f"{dialect.name}{dialect.base}")
+@given(dense=masks(3), shift=st.sampled_from([0, 10**9, 10**15]))
+def test_write_compiled_and_plain(dialect, dense, shift):
+    stack = piled(dense)
+    bounds = np.where(stack.bounds < _plain.END, stack.bounds + shift, stack.bounds)
+    found = []
+    for engine in ENGINES:
+        out, ends = np.zeros(20 * len(bounds), np.uint8), np.empty(4, np.int64)
+        fill = engine.write(bounds, stack.heads, dialect.base, dialect.relative, out, ends)
+        found.append((out[:fill].tobytes(), ends.tolist()))
+    assert found[0] == found[1]
+
+
+def brute_vote(members, weights, needs, group):
+    """Boolean `(rows, pixels)`: the weight of those that mark a pixel, one pixel at a time."""
+    total = np.zeros(members[0].shape, np.int64)
+    for member, dense in enumerate(members):
+        for row in range(len(dense)):
+            total[row] += weights[group[row], member] * dense[row]
+    return total >= needs[group][:, None]
+
+
+# Each small number of members is compiled for itself, which takes seconds; 13 have a kernel for any number.
+MEMBERS = st.sampled_from([1, 2, 3, 13]).flatmap(lambda count: st.lists(masks(3), min_size=count, max_size=count))
+
+
+@settings(max_examples=60)
+@given(members=MEMBERS, data=st.data())
+def test_vote_is_the_brute_force(members, data):
+    weights = np.array(data.draw(st.lists(st.integers(0, 5), min_size=2 * len(members), max_size=2 * len(members))))
+    weights = weights.reshape(2, len(members))
+    needs = np.array([data.draw(st.integers(1, 12)) for _ in range(2)])
+    group = np.array([1, 0, 1])
+    stacks = [piled(dense) for dense in members]
+    found = pile.vote(stacks, weights, needs, group)
+    assert np.array_equal(dense_of(found), brute_vote(members, weights, needs, group))
+    for index in range(found.count):
+        runs.check(found.runs(index), (1, PIXELS))
+    bounds = np.concatenate([stack.bounds for stack in stacks])
+    starts = np.cumsum([0, *(len(stack.bounds) for stack in stacks)])[:-1]
+    heads = np.stack([stack.heads + start for stack, start in zip(stacks, starts, strict=True)])
+    for engine in (_kernels.vote, _kernels._vote_many, _plain.vote):
+        out, ends = np.empty_like(bounds), np.empty(4, np.int64)
+        fill = engine(bounds, heads, weights, needs, group, out, ends)
+        assert (out[:fill].tolist(), ends.tolist()) == (found.bounds.tolist(), found.heads.tolist())
+
+
+def majority(stacks, weights):
+    """More than half of all weight."""
+    share = np.array([weights], np.int64)
+    return pile.vote(stacks, share, np.array([share.sum() // 2 + 1]), np.zeros(stacks[0].count, np.int64))
+
+
+@settings(max_examples=60)
+@given(members=st.lists(masks(2), min_size=1, max_size=3), data=st.data())
+def test_vote_knows_no_order_and_no_scale(members, data):
+    weights = data.draw(st.lists(st.integers(1, 4), min_size=len(members), max_size=len(members)))
+    stacks = [piled(dense) for dense in members]
+    expected = dense_of(majority(stacks, weights))
+    order = data.draw(st.permutations(range(len(members))))
+    assert np.array_equal(dense_of(majority([stacks[i] for i in order], [weights[i] for i in order])), expected)
+    assert np.array_equal(dense_of(majority(stacks * 2, weights * 2)), expected)
+    assert np.array_equal(dense_of(majority(stacks, [7 * weight for weight in weights])), expected)
+
+
+@given(dense=masks(3), weight=st.integers(1, 9))
+def test_one_member_is_the_outcome(dense, weight):
+    stack = piled(dense)
+    found = majority([stack], [weight])
+    assert (found.bounds.tolist(), found.heads.tolist()) == (stack.bounds.tolist(), stack.heads.tolist())
+
+
+@pytest.mark.parametrize("dialect", [BONES, SIIM, CLOUDS], ids=lambda dialect: dialect.name)
+@settings(max_examples=40)
+@given(planes=arrays(np.bool_, (3, 4, 5)))
+def test_vote_from_text_to_text(dialect, planes):
+    """Three members of a 4 x 5 image, read, counted and written in the dialect's own pixel order."""
+    stacks = []
+    for plane in planes:
+        text = rle.encode(runs.from_mask(plane), (4, 5), dialect).encode()
+        cell, span = np.frombuffer(text, np.uint8), np.array([[0, len(text)]])
+        stacks.append(pile.parse(cell, span, dialect, np.array([20]))[0])
+    text, _ = pile.write(majority(stacks, [1, 1, 1]), dialect)
+    found = rle.decode(text.tobytes().decode() or dialect.empty, (4, 5), dialect)
+    assert np.array_equal(runs.to_mask(found, (4, 5)), planes.sum(0) >= 2)
+
+
+@given(first=masks(3), second=masks(3))
+def test_overlap_is_the_brute_force(first, second):
+    expected = np.stack([(first & second).sum(1), first.sum(1), second.sum(1)], 1)
+    a, b = piled(first), piled(second)
+    assert np.array_equal(pile.overlap(a, b), expected)
+    for engine in ENGINES:
+        shared, areas = np.empty(3, np.int64), np.empty((3, 2), np.int64)
+        engine.overlap(a.bounds, a.heads, b.bounds, b.heads, shared, areas)
+        assert np.array_equal(np.concatenate([shared[:, None], areas], 1), expected)
+
+
+@given(dense=masks(5), data=st.data())
+def test_take_pick_and_join(dense, data):
+    stack = piled(dense)
+    indices = data.draw(st.lists(st.integers(0, 4), max_size=7))
+    if indices:
+        assert np.array_equal(dense_of(stack.pick(np.array(indices))), dense[indices])
+    part = stack.take(1, 4)
+    assert part.count == 3
+    assert np.array_equal(dense_of(part), dense[1:4])
+    assert np.array_equal(dense_of(pile.join([part, stack.take(0, 1)])), dense[[1, 2, 3, 0]])
+    assert stack.lengths.tolist() == [len(stack.runs(index)) for index in range(5)]
+
+
+def test_without_numba_the_answers_are_numpys(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "phalanx.mask._kernels", None)
+    monkeypatch.delattr("phalanx.mask._kernels", raising=False)
+    pile.engine.cache_clear()
+    try:
+        assert pile.engine() is _plain
+    finally:
+        monkeypatch.undo()
+        pile.engine.cache_clear()
+    assert pile.engine() is _kernels
