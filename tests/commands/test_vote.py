@@ -161,4 +161,8 @@ def test_the_result_cannot_replace_a_member(call):
     three()
     status, _, error = call("a.csv", "b.csv", "-o", "a.csv", "--overwrite")
     assert status == 1
-    assert "the result cannot replace one of its members" in error
+    assert "the result cannot replace one of its members: a.csv" in error
+    Path("mine.yaml").write_text("members: [a.csv, b.csv]\n")
+    status, _, error = call("mine.yaml", "-o", "mine.csv", "--overwrite")
+    assert status == 1
+    assert "the result cannot replace one of its members: mine.yaml" in error

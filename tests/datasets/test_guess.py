@@ -55,7 +55,12 @@ def test_one_folder_a_class(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "dialect"), [("ImageId,EncodedPixels", "dsb2018"), ("image_name,class,rle", "handbone")]
+    ("header", "dialect"),
+    [
+        ("ImageId,EncodedPixels", "dsb2018"),
+        ("image_name,class,rle", "handbone"),
+        ("ImageId_ClassId,EncodedPixels", "severstal"),
+    ],
 )
 def test_csv_by_its_header(tmp_path, header, dialect):
     picture(tmp_path / "images" / "a.png")

@@ -38,6 +38,16 @@ def test_objects_are_united_down_the_columns(tmp_path):
     assert [case.id for case in dataset.train] == ["a.png", "b.png"] and dataset.findings == []
 
 
+def test_image_and_class_in_one_cell(tmp_path):
+    rows = ["a.png_1,1 2", "a.png_2,", "b.png_1,", "b.png_2,6 2"]
+    dataset = read(write(tmp_path, rows, "ImageId_ClassId,EncodedPixels"), dialect="severstal", classes=["1", "2"])
+    assert dataset.labels.names == ("1", "2")
+    first, second = (case.labels.runs for case in dataset.train)
+    np.testing.assert_array_equal(run_lengths.to_mask(first["1"], SIZE)[:, 0], [1, 1, 0])
+    assert len(first["2"]) == len(second["1"]) == 0
+    assert run_lengths.area(second["2"]) == 2 and dataset.findings == []
+
+
 def test_overlapping_objects_are_noted(tmp_path):
     dataset = read(write(tmp_path, ["a,1 3", "a,2 3", "b,1 1"]))
     assert dataset.findings[0].message == "objects of a class overlap: 2 pixels of foreground. They are united."

@@ -207,3 +207,21 @@ def test_without_numba_the_answers_are_numpys(monkeypatch):
         monkeypatch.undo()
         pile.engine.cache_clear()
     assert pile.engine() is _kernels
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("cell", [b"1 2 2 1", b"1 2 1 2", b"5 9223372036854775807", b"9223372036854775807 5"])
+def test_parse_leaves_what_overlaps_or_is_too_large(engine, cell):
+    bounds, heads, faults = parsed(engine, [cell, b"3 1"], BONES, [2**61, 2**61])
+    assert faults == [1, 0]
+    assert heads == [1, 2, 5]
+    assert bounds == [-7, _plain.END, 2, 3, _plain.END]
+
+
+@given(dense=arrays(np.bool_, (3, 5, PIXELS)))
+def test_vote_on_a_part_of_each_member(dense):
+    members = [piled(rows).take(first, first + 2) for first, rows in zip((0, 2, 3), dense, strict=True)]
+    shown = dense[0, 0:2].astype(int) + dense[1, 2:4] + dense[2, 3:5]
+    group = np.zeros(2, np.int64)
+    found = pile.vote(members, np.ones((1, 3), np.int64), np.array([2]), group)
+    assert np.array_equal(dense_of(found), shown >= 2)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from phalanx.core.errors import SubmissionError
@@ -55,3 +56,46 @@ def test_the_nuclei_of_the_competition(shared_data):
     text = row.rle.strip()
     # All images of this key are 256 x 256.
     assert encode(decode(text, (256, 256), NUCLEI), (256, 256), NUCLEI) == text
+
+
+# Blocks of 7 bytes cut lines, cells and line ends.
+@pytest.mark.parametrize("block", [7, 1 << 22])
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize("line", [b"\n", b"\r\n"])
+def test_a_file_in_blocks(tmp_path, monkeypatch, block, end, line):
+    monkeypatch.setattr(sheet, "_BLOCK", block)
+    rows = [b"a.png,Radius,1 2", b"", b"b.png,Radius,", b"b.png,Ulna,14 3 19 20", b"c.png,Ulna,7 1"]
+    path = write(tmp_path, line.join([b"image_name,class,rle", *rows]) + end)
+    assert sheet.read(path, BONES) == [
+        (2, "a.png", "Radius", "1 2"),
+        (4, "b.png", "Radius", ""),
+        (5, "b.png", "Ulna", "14 3 19 20"),
+        (6, "c.png", "Ulna", "7 1"),
+    ]
+
+
+@pytest.mark.parametrize("block", [1, 1 << 22])
+def test_rows_far_apart_are_read_one_by_one(tmp_path, monkeypatch, block):
+    cells = ["1 2", "2 2 " + " ".join(f"{2 * start} 1" for start in range(3, 60)), "4 1 7 2", "9 3"]
+    rows = "".join(f"{index}.png,Ulna,{cell}\n" for index, cell in enumerate(cells))
+    with sheet.Sheet(write(tmp_path, f"image_name,class,rle\n{rows}".encode()), BONES) as found:
+        monkeypatch.setattr(sheet, "_BLOCK", block)
+        masks = found.masks(np.array([3, 0, 2]))
+        text, spans = found.load(np.array([3, 0, 2]))
+    assert [masks.runs(index).tolist() for index in range(3)] == [[[8, 11]], [[0, 2]], [[3, 4], [6, 8]]]
+    assert [text[start:stop].tobytes() for start, stop in spans] == [b"9 3", b"1 2", b"4 1 7 2"]
+    # Read at once, the text holds what lies between the rows too.
+    assert (len(text) == 13) == (block == 1)
+
+
+def test_text_of_several_bytes_a_character_moves_no_row(tmp_path):
+    path = write(tmp_path, 'image_name,class,rle\na.png,Ulna,"ä1 2"\nb.png,Ulna,5 1\n'.encode())
+    assert sheet.read(path, BONES) == [(2, "a.png", "Ulna", "ä1 2"), (3, "b.png", "Ulna", "5 1")]
+
+
+def test_numbers_of_many_digits_are_read_strictly(tmp_path):
+    zeros = "0" * 30
+    path = write(tmp_path, f"image_name,class,rle\na.png,Ulna,{zeros}3 2\nb.png,Ulna,5 1\nc.png,Ulna,\n".encode())
+    with sheet.Sheet(path, BONES) as found:
+        masks = found.masks(np.arange(3))
+    assert [masks.runs(index).tolist() for index in range(3)] == [[[2, 4]], [[4, 5]], []]

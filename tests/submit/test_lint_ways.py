@@ -37,16 +37,17 @@ def told(report):
     return [(problem.level, problem.line, problem.key, problem.message) for problem in report.problems]
 
 
+SIZES = {"a.png": SIZE, "b.png": (2, 4)}
 CELLS = st.one_of(
     st.sampled_from(["", "-1", "1 0", "x", " ", "1 2", "2 1 5", "1 1 2 1", "4 2  9 1", "3 2 4 1", "0 2", "15 2"]),
     st.lists(st.integers(0, 17), max_size=6).map(lambda numbers: " ".join(map(str, numbers))),
     st.text(alphabet="0123456789 -.\0x", max_size=6),
 )
-ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", "c.png", "x/a"]), st.sampled_from("RU"), CELLS), max_size=9)
+ROWS = st.lists(st.tuples(st.sampled_from(["a.png", "b.png", "c", "x/a"]), st.sampled_from("RU"), CELLS), max_size=9)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ROWS, st.sampled_from([BONES, NUCLEI, SIIM, STEEL]), st.sampled_from([None, SIZE, {"a.png": SIZE}]))
+@given(ROWS, st.sampled_from([BONES, NUCLEI, SIIM, STEEL]), st.sampled_from([None, SIZE, SIZES]))
 def test_both_ways_say_the_same(report, monkeypatch, rows, dialect, sizes):
     text = ",".join(dialect.header) + "\n"
     text += "".join(",".join((*dialect.cells(image, label), cell)) + "\n" for image, label, cell in rows)
@@ -55,10 +56,12 @@ def test_both_ways_say_the_same(report, monkeypatch, rows, dialect, sizes):
     indexed = report(text, dialect, sizes)
     monkeypatch.undo()
     assert told(report(text, dialect, sizes)) == told(indexed)
-    monkeypatch.setattr(lint, "Sheet", _refuse)
-    recorded = report(text, dialect, sizes)
-    monkeypatch.undo()
-    assert told(recorded) == told(indexed)
+    for size in (1 << 20, 1):
+        monkeypatch.setattr(lint, "Sheet", _refuse)
+        monkeypatch.setattr(lint, "_SLICE", size)
+        recorded = report(text, dialect, sizes)
+        monkeypatch.undo()
+        assert told(recorded) == told(indexed)
     assert (recorded.rows, recorded.images, recorded.classes, recorded.runs) == (
         (indexed.rows, indexed.images, indexed.classes, indexed.runs)
     )
@@ -175,14 +178,29 @@ def test_images_that_are_known_by_their_size(report):
 
 
 def test_objects_far_out_of_any_image(report):
-    # Laid end to end, three images of so many pixels would not fit int64.
-    far = 2**60
-    text = "ImageId,EncodedPixels\n" + "".join(f"{image},{far} 5\n{image},{far + 5} 2\n" for image in "abc")
+    # Laid end to end, six images of so many pixels would not fit int64.
+    far = 2**61 - 8
+    text = "ImageId,EncodedPixels\n" + "".join(f"{image},{far} 5\n{image},{far + 5} 2\n" for image in "abcdef")
     assert not report(text, NUCLEI, None).problems
     text += f"b,{far + 4} 1\n"
     assert [(line, message.split(":")[0]) for _, line, _, message in told(report(text, NUCLEI, None))] == [
-        (8, "an object overlaps another")
+        (14, "an object overlaps another")
     ]
+
+
+def test_numbers_that_no_image_bounds(report):
+    assert not report(lines(f"a.png,R,{2**61 + 1} 1"), sizes=None).problems
+    found = told(report(lines(f"a.png,R,{2**62} 1"), sizes=None))
+    assert "a number too large" in found[0][3]
+
+
+def test_a_row_that_cannot_be_read_is_neither_an_object_nor_empty(report):
+    for first, second in (("x", ""), ("", "x")):
+        found = told(report(f"ImageId,EncodedPixels\na,{first}\na,{second}\nb,1 1\n", NUCLEI))
+        assert [(level, message.split(":")[0]) for level, _, _, message in found] == [
+            ("warning", "some masks are empty"),
+            ("error", "not a number"),
+        ]
 
 
 def test_objects_of_different_images_share_nothing(report):

@@ -65,7 +65,7 @@ def vote(
     written = _dialect.chosen(recipe.dialect, columns, order, base, empty)
     pixels = None if size is None else _dialect.parse_size(size)
     manifest = output.with_suffix(".yaml")
-    _check_names(recipe, output, manifest, overwrite)
+    _check_names(recipe, members, output, manifest, overwrite=overwrite)
     described = recipes.with_digests(recipe, output.parent)
     if not same_file:
         _check_twins(described)
@@ -112,14 +112,15 @@ def _weights(text: str | None) -> dict[str, Any]:
     return recipes.load_weights(Path(text))
 
 
-def _check_names(recipe: HardRecipe, output: Path, manifest: Path, overwrite: bool) -> None:
+def _check_names(recipe: HardRecipe, members: list[Path], output: Path, manifest: Path, *, overwrite: bool) -> None:
     from phalanx.core.errors import SubmissionError
 
     if output.suffix.lower() in _YAML:
         raise typer.BadParameter(f"{output} would be overwritten by its own recipe; name a .csv", param_hint="-o")
-    inputs = {member.file.resolve() for member in recipe.files()}
-    if output.resolve() in inputs:
-        raise SubmissionError("the result cannot replace one of its members", output, "choose another name")
+    inputs = {path.resolve() for path in (*members, *(member.file for member in recipe.files()))}
+    for path in (output, manifest):
+        if path.resolve() in inputs:
+            raise SubmissionError("the result cannot replace one of its members", path, "choose another name")
     for path in (output, manifest):
         if path.exists() and not overwrite:
             raise SubmissionError("the file exists already", path, "choose another name, or say --overwrite")

@@ -9,10 +9,12 @@ import numpy as np
 
 from phalanx.core.errors import DataError
 from phalanx.datasets import _base, _coco_json
+from phalanx.mask.dialect import DIALECTS
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
-CSV_DIALECTS = {("ImageId", "EncodedPixels"): "dsb2018", ("image_name", "class", "rle"): "handbone"}
+# Several competitions write ImageId,EncodedPixels; the others' headers are their own.
+CSV_DIALECTS = {dialect.header: name for name, dialect in DIALECTS.items()} | {("ImageId", "EncodedPixels"): "dsb2018"}
 
 
 def guess(root: Path) -> dict[str, Any]:

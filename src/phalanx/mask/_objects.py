@@ -1,6 +1,6 @@
 """Connected objects of runs, compiled by Numba: neighbouring rows are walked side by side, no pixel is painted.
 
-The functions and what they return are those of `_painted.py`, the oracle of the tests.
+The functions and what they return are those of `_painted.py`, what the tests hold these to.
 """
 
 from __future__ import annotations
@@ -119,8 +119,9 @@ def kept(parts: np.ndarray, labels: np.ndarray, keep: np.ndarray) -> Any:
 
 
 @_compiled
-def enclosed(parts: np.ndarray, labels: np.ndarray, number: int, width: int, first: int, last: int) -> Any:
+def enclosed(runs: np.ndarray, parts: np.ndarray, labels: np.ndarray, number: int, width: int) -> Any:
     """See `_painted.enclosed`."""
+    first, last = runs[0, 0], runs[-1, 1]
     inside = np.ones(number, np.bool_)
     for part in range(len(parts)):
         start, stop = parts[part, 0], parts[part, 1]
@@ -128,19 +129,3 @@ def enclosed(parts: np.ndarray, labels: np.ndarray, number: int, width: int, fir
         if at_border or start - width < first or stop + width > last:
             inside[labels[part]] = False
     return inside
-
-
-@_compiled
-def filled(runs: np.ndarray, gaps: np.ndarray) -> Any:
-    """See `_painted.filled`."""
-    found = np.empty_like(runs)
-    fill = gap = 0
-    for run in range(len(runs)):
-        while gap < len(gaps) and gaps[gap, 0] < runs[run, 0]:
-            gap += 1
-        if gap > 0 and gaps[gap - 1, 1] == runs[run, 0] and gaps[gap - 1, 0] == runs[run - 1, 1]:
-            found[fill - 1, 1] = runs[run, 1]
-            continue
-        found[fill, 0], found[fill, 1] = runs[run, 0], runs[run, 1]
-        fill += 1
-    return found[:fill].copy()

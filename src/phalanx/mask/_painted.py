@@ -1,4 +1,4 @@
-"""Connected objects said in NumPy and OpenCV, which paints the mask: used where Numba cannot be had, and as the oracle."""
+"""Connected objects said in NumPy and OpenCV, on painted masks: used without Numba, and to hold the other to."""
 
 from __future__ import annotations
 
@@ -59,3 +59,22 @@ def kept(parts: np.ndarray, labels: np.ndarray, keep: np.ndarray) -> np.ndarray:
         keep: bool, of each object.
     """
     return run_lengths.union([parts[keep[labels]]])
+
+
+def enclosed(runs: np.ndarray, parts: np.ndarray, labels: np.ndarray, number: int, width: int) -> np.ndarray:
+    """Which pieces of background between a mask's first and last pixel are holes: bool `(number,)`.
+
+    Args:
+        runs: int64 `(n, 2)`, the mask.
+        parts: int64 `(k, 2)`, the background as intervals that end with their row.
+        labels: int64 `(k,)`, the piece each belongs to.
+        number: of pieces.
+        width: of the image.
+    """
+    start, stop = parts.T
+    open_ = (start % width == 0) | (stop % width == 0)
+    # A pixel over or under it that comes before the mask, or behind, leads along its row to the border.
+    open_ |= (start - width < runs[0, 0]) | (stop + width > runs[-1, 1])
+    inside = np.ones(number, np.bool_)
+    inside[labels[open_]] = False
+    return inside

@@ -1,19 +1,18 @@
-"""Connected objects of a mask, and its holes.
+"""Connected objects of a mask, and its holes, found on its runs.
 
-rlemasklib does the same in C. It finds the same objects, but of equal ones its largest is not always the first, and its
-small holes include background at the border. For 29 bones of 2048 px it takes {RL} ms, with runs turned to its masks
-and back; this {OURS} ms, painting {OLD} ms.
+rlemasklib 0.8.1 does the same in C and finds the same objects; but of equal ones its largest is not always the first,
+and its `fill_small_holes` fills background at the border too. The largest of each of 29 bones at 2048 px takes it
+0.41 ms, with runs turned to its masks and back; this 0.25 ms; painting and OpenCV 6.1 ms.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from types import ModuleType
 from typing import Literal
 
 import numpy as np
-
-from phalanx.mask import runs as run_lengths
 
 
 def split(runs: np.ndarray, size: tuple[int, int], connectivity: Literal[4, 8] = 8) -> list[np.ndarray]:
@@ -26,13 +25,10 @@ def split(runs: np.ndarray, size: tuple[int, int], connectivity: Literal[4, 8] =
     """
     parts, labels, areas = _objects(runs, size, connectivity)
     found, heads = _engine().grouped(parts, labels, len(areas))
-    ends = heads.tolist()
-    return [found[start:stop] for start, stop in zip(ends[:-1], ends[1:], strict=True)]
+    return [found[start:stop] for start, stop in pairwise(heads.tolist())]
 
 
-def largest(
-    runs: np.ndarray, size: tuple[int, int], connectivity: Literal[4, 8] = 8, count: int = 1
-) -> np.ndarray:
+def largest(runs: np.ndarray, size: tuple[int, int], connectivity: Literal[4, 8] = 8, count: int = 1) -> np.ndarray:
     """Runs of the objects with the most pixels, the first of equal ones; no pixel of a mask without one.
 
     Args:
@@ -51,9 +47,7 @@ def largest(
     return _engine().kept(parts, labels, keep)
 
 
-def remove_small(
-    runs: np.ndarray, size: tuple[int, int], smallest: int, connectivity: Literal[4, 8] = 8
-) -> np.ndarray:
+def remove_small(runs: np.ndarray, size: tuple[int, int], smallest: int, connectivity: Literal[4, 8] = 8) -> np.ndarray:
     """Runs without the objects of fewer than `smallest` pixels.
 
     Args:
@@ -76,19 +70,19 @@ def fill_holes(runs: np.ndarray, size: tuple[int, int], largest: int | None = No
         largest: pixels of the largest hole that is filled; None: all are.
     """
     # Background lies between two runs. What comes before the first and behind the last reaches the border.
-    gaps, width = runs.ravel()[1:-1].reshape(-1, 2), size[1]
+    gaps = runs.ravel()[1:-1].reshape(-1, 2)
     if not len(gaps):
         return runs
     parts, labels, areas = _objects(gaps, size, 4)
-    column = parts[:, 0] % width
-    open_ = (column == 0) | (column + parts[:, 1] - parts[:, 0] == width)
-    # A pixel over or under a gap that comes before the first run, or behind the last, leads along its row to the border.
-    open_ |= (parts[:, 0] - width < runs[0, 0]) | (parts[:, 1] + width > runs[-1, 1])
-    hole = np.ones(len(areas), np.bool_) if largest is None else areas <= largest
-    hole[labels[open_]] = False
+    hole = _engine().enclosed(np.ascontiguousarray(runs), parts, labels, len(areas), size[1])
+    if largest is not None:
+        hole &= areas <= largest
     if not hole.any():
         return runs
-    return run_lengths.union([runs, _engine().kept(parts, labels, hole)])
+    # No hole reaches the end of a row, so each of its intervals is all there is between two runs.
+    apart = np.ones(len(gaps), np.bool_)
+    apart[np.searchsorted(gaps[:, 0], parts[hole[labels], 0])] = False
+    return np.stack([runs[np.append(True, apart), 0], runs[np.append(apart, True), 1]], 1)
 
 
 @cache
@@ -103,9 +97,7 @@ def _engine() -> ModuleType:
     return _objects
 
 
-def _objects(
-    runs: np.ndarray, size: tuple[int, int], connectivity: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _objects(runs: np.ndarray, size: tuple[int, int], connectivity: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """See `_painted.objects`."""
     if connectivity not in (4, 8):
         raise ValueError(f"connectivity must be 4 or 8: {connectivity}. Choose one")

@@ -20,7 +20,8 @@ _LARGEST = 2**62
 def encode(runs: np.ndarray, size: tuple[int, int], dialect: Dialect) -> str:
     """The text of a mask.
 
-    >>> encode(np.array([[1, 3], [5, 6]]), (2, 3), named("handbone"))
+    >>> from phalanx.mask.dialect import DIALECTS
+    >>> encode(np.array([[1, 3], [5, 6]]), (2, 3), DIALECTS["handbone"])
     '2 2 6 1'
     """
     if not len(runs):

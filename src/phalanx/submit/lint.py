@@ -16,7 +16,7 @@ import numpy as np
 from phalanx.core.errors import SubmissionError
 from phalanx.mask import table
 from phalanx.mask.dialect import Dialect
-from phalanx.mask.sheet import Key, Sheet, read
+from phalanx.mask.sheet import Key, Sheet
 from phalanx.submit import _lint_keys, _lint_masks
 from phalanx.submit._lint_masks import Slice
 from phalanx.submit._lint_seen import Problem, Seen, Size
@@ -107,7 +107,8 @@ def _expected(
 ) -> dict[Key, int]:
     """The keys there must be, in the order wanted; none when nobody says."""
     if sample is not None:
-        keys = dict.fromkeys((row.image, row.label) for row in read(sample, dialect))
+        with Sheet(sample, dialect) as sheet:
+            keys = dict.fromkeys(sheet.keys)
     elif not isinstance(sizes, Mapping):
         return {}
     elif not dialect.classes:
