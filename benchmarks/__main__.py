@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import runs_engine
+from benchmarks import runs_engine, soft_ensemble
 from benchmarks.claims import Claim
 
 CLAIMS = {
@@ -21,6 +21,8 @@ CLAIMS = {
     "score": runs_engine.score,
     "compare": runs_engine.compare,
     "lint": runs_engine.lint,
+    "soft": soft_ensemble.soft,
+    "thresholds": soft_ensemble.thresholds,
 }
 
 

@@ -9,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from phalanx.core import files, progress
 from phalanx.datasets._phantom import people, shapes
 from phalanx.mask import pile
@@ -34,12 +36,17 @@ def submissions(folder: Path, members: int, images: int) -> list[Path]:
     return paths
 
 
-def _hand(members: list[int], image: int) -> list[bytes]:
-    """The lines of one image, as each member writes them."""
+def outlines(image: int, size: int) -> dict[str, list[np.ndarray]]:
+    """The true outlines of one hand, in pixels of a square image: class name -> rings of `(x, y)`."""
     person = image // 2 + 1
     place = people.Place(person, person, "test", bent=person % 9 == 0)
     hand = people.draw_hand(0, place, "RL"[image % 2])[0]
-    rings = {bone.name: [shapes.clip_to_frame(bone.ring) * SIZE[0]] for bone in hand.bones}
+    return {bone.name: [shapes.clip_to_frame(bone.ring) * size] for bone in hand.bones}
+
+
+def _hand(members: list[int], image: int) -> list[bytes]:
+    """The lines of one image, as each member writes them."""
+    rings = outlines(image, SIZE[0])
     keys = [(f"image{1_661_000_000_000 + image}.png", name) for name in rings]
     drawn = (practice.masks(rings, SIZE, (member, image)) for member in members)
     return [write.lines(keys, pile.of(list(masks.values())), named("handbone")) for masks in drawn]

@@ -32,4 +32,14 @@ def hard_ensemble(folder: Path, cells: nbformat.NotebookNode) -> None:
     assert page.count("<path") >= 2 * 29
 
 
-CHECKS = {"hard_ensemble": hard_ensemble}
+def soft_ensemble(folder: Path, cells: nbformat.NotebookNode) -> None:
+    made = folder / "runs" / "soft_ensemble"
+    # Three test people, two hands each, 29 bones.
+    assert len((made / "ensemble.csv").read_text().splitlines()) == 1 + 6 * 29
+    assert (made / "mean.csv").read_text() != (made / "ensemble.csv").read_text()
+    said = str([cell.get("outputs") for cell in cells.cells])
+    assert "Honest dice" in said and "against" in said
+    assert (made / "found.html").stat().st_size < 5_000_000
+
+
+CHECKS = {"hard_ensemble": hard_ensemble, "soft_ensemble": soft_ensemble}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("phantom", "check", "vote", "score", "compare", "lint", "convert", "report")
+COMMANDS = ("phantom", "check", "vote", "score", "compare", "lint", "convert", "report", "store", "log")
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 

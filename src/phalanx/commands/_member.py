@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -67,8 +67,9 @@ class Member:
             with self.run.timed(f"train {self.title} fold {fold}".replace("  ", " ")):
                 self._train(fold)
         with self.run.timed("predict"):
-            self._predict_oof()
-            self._predict_test()
+            for part in ("oof", "test") if self.cases.test else ("oof",):
+                if not (self.folder / f"{part}.zarr").exists():
+                    self.predict_into(self.folder / f"{part}.zarr", part)
 
     def method(self, fold: int, counts: np.ndarray | None = None, shares: np.ndarray | None = None) -> Any:
         """A fresh method for a fold; `shares` sets the head's bias at the class prior."""
@@ -115,24 +116,24 @@ class Member:
             self.title, fold, said, summary["epoch"] + 1, summary["seconds"],
         )  # fmt: skip
 
-    def _predict_oof(self) -> None:
-        target = self.folder / "oof.zarr"
-        if target.exists():
-            return
-        writer = self._writer(target, "out-of-fold")
-        for fold in self.folds:
+    def predict_into(self, target: Path, part: Literal["oof", "test"], folds: tuple[int, ...] = ()) -> Path:
+        """Predict the test cases with the networks of all folds, or held-out cases each with its own, into a store.
+
+        Args:
+            target: the store, which is not there yet.
+            part: `test` or `oof`.
+            folds: whose networks; all that are trained when empty.
+        """
+        chosen = list(folds or self.folds)
+        writer = self._writer(target, {"oof": "out-of-fold", "test": "test"}[part], chosen)
+        if part == "test":
+            self._predict(chosen, list(self.cases.test.values()), writer, f"{self.title}: test cases")
+        for fold in chosen if part == "oof" else []:
             held = self.cases.part(fold, held=True)
             if not all(case.id in writer for case in held):
                 self._predict([fold], held, writer, f"{self.title} fold {fold}: held-out cases")
         writer.close()
-
-    def _predict_test(self) -> None:
-        target = self.folder / "test.zarr"
-        if target.exists() or not self.cases.test:
-            return
-        writer = self._writer(target, "test")
-        self._predict(list(self.folds), list(self.cases.test.values()), writer, f"{self.title}: test cases")
-        writer.close()
+        return target
 
     def _predict(self, folds: list[int], cases: list[Case], writer: Writer, title: str) -> None:
         predictors = [self._predictor(fold) for fold in folds]
@@ -166,11 +167,11 @@ class Member:
     def _data(self, cases: Sequence[Case], views: Views, seed: int) -> loaders.CaseDataset:
         return loaders.CaseDataset(cases, self.cache, views, self.cases.labels, seed)
 
-    def _writer(self, path: Path, kind: str) -> Writer:
+    def _writer(self, path: Path, kind: str, folds: list[int]) -> Writer:
         attributes = {
             "kind": kind,
             "member": self.name,
-            "folds": list(self.folds),
+            "folds": folds,
             "config": self.experiment.model_dump(
                 mode="json", exclude={"runs": True, "train": {"workers"}, "data": {"cache"}}
             ),

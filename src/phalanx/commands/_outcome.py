@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from phalanx.commands._run_folder import LOG, RunFolder
 from phalanx.core import catalogue, files
 from phalanx.core.case import Case
 from phalanx.core.errors import SubmissionError
-from phalanx.core.geometry import Geometry
 from phalanx.core.progress import track
 from phalanx.data.cache import Cache
 from phalanx.ensemble import soft
@@ -71,8 +70,7 @@ def conclude(experiment: Experiment, cases: Cases, run: RunFolder) -> list[dict[
 def combine(path: Path, names: Iterable[str], kind: str, title: str) -> Masks:
     """Runs of every case: the plain mean of the members' logits, at the images' own sizes."""
     stores = [Store((path / name if name else path) / f"{kind}.zarr") for name in names]
-    combined: Iterator[tuple[str, Geometry, list[np.ndarray]]] = soft.mean(stores)
-    return {case: (geometry.original, runs) for case, geometry, runs in track(combined, title, total=len(stores[0]))}
+    return {case: (size, runs) for case, size, runs in track(soft.mean(stores), title, total=len(stores[0]))}
 
 
 def score(of: str, masks: Masks, known: dict[str, Case], cache: Cache, cases: Cases) -> Scored:

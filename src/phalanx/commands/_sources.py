@@ -277,11 +277,12 @@ def _stored(item: Found, form: _Form) -> CaseMasks:
     from phalanx.store.predictions import Store
 
     stores = [Store(path) for path in item.stores]
-    names = soft.check(stores).scored_names
+    blend = soft.plain(stores)
+    names = blend.labels.scored_names
 
     def read(case: str) -> Masks:
-        _, geometry, masks = next(soft.mean(stores, [case]))
-        return geometry.original, masks
+        scene = blend.open(case)
+        return scene.size, scene.masks([0.5] * len(names))
 
     cases = form.cases(item.path, ((case, case) for case in stores[0]))
     return CaseMasks(str(item.path), cases, form.labels(item.path, names), read=read, order=form.order)

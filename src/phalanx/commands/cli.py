@@ -9,7 +9,20 @@ import typer
 
 from phalanx.commands._exit import guarded
 
-_COMMANDS = ("phantom", "check", "vote", "score", "compare", "lint", "convert", "report")
+_COMMANDS = (
+    "phantom",
+    "check",
+    "vote",
+    "ensemble",
+    "search",
+    "score",
+    "compare",
+    "lint",
+    "convert",
+    "report",
+    "store",
+    "log",
+)
 
 
 def main() -> None:

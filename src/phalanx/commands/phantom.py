@@ -20,6 +20,9 @@ def phantom(
     submissions: Annotated[
         int, typer.Option(min=0, help="Made-up submissions for the test images, to try vote, score and compare on.")
     ] = 0,
+    stores: Annotated[
+        int, typer.Option(min=0, help="Made-up predictions of all images, to try search and ensemble on.")
+    ] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; one a core by default.")] = None,
 ) -> None:
     """Write synthetic hand X-rays with the outlines of their 29 bones, in the hand-bone layout.
@@ -29,7 +32,7 @@ def phantom(
     Examples:
     phalanx phantom data/phantom --people 24 --size 512 --seed 0
 
-    phalanx phantom data/phantom --submissions 4
+    phalanx phantom data/phantom --submissions 4 --stores 4
     """
     # Loads OpenCV, which `phalanx --help` does without.
     from phalanx.datasets._phantom.write import write
@@ -37,36 +40,9 @@ def phantom(
     chosen = min(max(2, round(people / 4)), people - 1) if test_people is None else test_people
     write(folder, people, chosen, size, seed, workers=workers)
     train = people - chosen
-    if submissions:
-        _practise(folder, size, seed, submissions)
+    if submissions or stores:
+        from phalanx.commands import _practice
+
+        _practice.submissions(folder, size, seed, submissions)
+        _practice.stores(folder, size, seed, stores)
     print(f"Wrote {folder}: {2 * train} labelled images of {train} people, {2 * chosen} test images of {chosen} people")
-
-
-def _practise(folder: Path, size: int, seed: int, count: int) -> None:
-    """DIR/submissions/model1.csv ..., the last one poor, and the truth in DIR/test_truth/truth.csv."""
-    from phalanx.core import catalogue
-    from phalanx.core.case import Polygons
-    from phalanx.mask import polygon
-    from phalanx.mask.dialect import named
-    from phalanx.submit import practice, write
-
-    config = catalogue.entry("datasets", "handbone").Config(root=folder)
-    hands = catalogue.build("datasets", config).read()
-    outlines = {case.id: case.labels.rings for case in hands.test if isinstance(case.labels, Polygons)}
-    frame = (size, size)
-    for model in range(1, count + 1):
-        error = 6.0 if model == count > 2 else 1.0 + 0.5 * model
-        path = folder / "submissions" / f"model{model}.csv"
-        rows = (
-            (case, frame, practice.masks(rings, frame, (seed, model, place), error))
-            for place, (case, rings) in enumerate(outlines.items())
-        )
-        write.write(path, named("handbone"), rows, hands.labels.names)
-        print(f"Wrote {path}")
-    truth = folder / "test_truth" / "truth.csv"
-    exact = (
-        (case, frame, {name: polygon.to_runs(ring, frame, "opencv") for name, ring in rings.items()})
-        for case, rings in outlines.items()
-    )
-    write.write(truth, named("handbone"), exact, hands.labels.names)
-    print(f"Wrote {truth}")

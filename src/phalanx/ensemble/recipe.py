@@ -52,14 +52,14 @@ def fraction(value: Any) -> Fraction:
     return number
 
 
-def _written(number: Fraction) -> int | float | str:
+def written(number: Fraction) -> int | float | str:
     """The number as YAML shows it best; reads back as the same fraction."""
     if number.denominator == 1:
         return int(number)
     return float(number) if Fraction(str(float(number))) == number else str(number)
 
 
-Weight = Annotated[Fraction, BeforeValidator(fraction), PlainSerializer(_written)]
+Weight = Annotated[Fraction, BeforeValidator(fraction), PlainSerializer(written)]
 Share = Annotated[Weight, Field(ge=0, lt=1)]
 
 
@@ -153,7 +153,7 @@ def load(path: Path) -> HardRecipe:
     Raises:
         ConfigError: no such file, not YAML, or a key or value that a recipe does not have.
     """
-    return _placed(_validated(_mapping(path), str(path)), path.parent, _DEPTH)
+    return placed(_validated(mapping(path), str(path)), path.parent)
 
 
 def load_weights(path: Path) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def load_weights(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, not YAML, or other keys.
     """
-    values = _mapping(path)
+    values = mapping(path)
     strange = sorted(set(map(str, values)) - {"weights", "classes"})
     if strange or not values:
         raise ConfigError("a file of weights holds `weights:` and `classes:`", strange or "nothing", "mend the file")
@@ -190,7 +190,12 @@ def made(values: dict[str, Any], given: dict[str, Any]) -> HardRecipe:
     return _validated({**values, **others, "members": members}, "the command line")
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def mapping(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML file.
+
+    Raises:
+        ConfigError: no such file, not YAML, or no mapping.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -213,13 +218,18 @@ def _validated(values: dict[str, Any], source: str) -> HardRecipe:
         raise ConfigError(f"{source} makes no vote{f', look at {where}' * bool(where)}", seen, "mend it") from None
 
 
-def _placed(recipe: HardRecipe, folder: Path, depth: int) -> HardRecipe:
+def placed(recipe: HardRecipe, folder: Path, depth: int = _DEPTH) -> HardRecipe:
+    """The recipe with its members' paths from here instead of from its folder.
+
+    Raises:
+        ConfigError: votes too deep within votes.
+    """
     if not depth:
         raise ConfigError("votes lie too deep within votes", f"more than {_DEPTH}", "make it simpler")
     members = tuple(
         member.model_copy(update={"file": folder / member.file})
         if isinstance(member, FileMember)
-        else _placed(member, folder, depth - 1)
+        else placed(member, folder, depth - 1)
         for member in recipe.members
     )
     return recipe.model_copy(update={"members": members})
@@ -271,6 +281,6 @@ def _described(recipe: HardRecipe, folder: Path, digests: dict[Path, str]) -> di
             members.append(_described(member, folder, digests))
         else:
             near = os.path.relpath(member.file.resolve(), folder.resolve())
-            members.append({"file": near, "weight": _written(member.weight), "sha256": digests[member.file]})
+            members.append({"file": near, "weight": written(member.weight), "sha256": digests[member.file]})
     values = recipe.model_dump(mode="json", exclude={"members"}, exclude_defaults=True)
     return {"kind": "hard", "dialect": recipe.dialect, **values, "members": members}

@@ -6,6 +6,7 @@ found out at the network's size and never enlarged.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import gcd
 
 import cv2
@@ -59,28 +60,71 @@ def _winners(logits: np.ndarray, geometry: Geometry, labels: LabelSpace) -> list
 def _above(plane: np.ndarray, geometry: Geometry, threshold: np.float32) -> np.ndarray:
     """Runs of the restored plane above the threshold."""
     inner = np.asarray(plane[: geometry.inner[0], : geometry.inner[1]], np.float32)
-    # The weights of a bilinear sum may add up to a rounding error more than 1, which would lift a plateau just below a
-    # threshold other than 0 above it. Not seen with OpenCV 5; the margin costs nothing.
-    bound = threshold - np.float32(1e-6) * abs(threshold)
-    positive = inner > bound
-    rows = np.flatnonzero(positive.any(1))
-    if not len(rows):
+    place = Place.of(inner > margin(threshold), geometry)
+    if place is None:
         return runs.empty()
-    columns = np.flatnonzero(positive[rows[0] : rows[-1] + 1].any(0))
-    pieces, enlarged, windows = [], [], []
-    for axis, found in ((0, rows), (1, columns)):
-        sizes = geometry.inner[axis], geometry.original[axis]
-        source, target = _span(int(found[0]), int(found[-1]) + 1, *sizes)
-        pieces.append(slice(*source))
-        enlarged.append(target)
-        windows.append(_window(int(found[0]), int(found[-1]) + 1, *sizes, target))
-    crop = inner[tuple(pieces)]
-    if geometry.inner != geometry.original:
-        height, width = (stop - start for start, stop in enlarged)
-        crop = cv2.resize(np.ascontiguousarray(crop), (width, height), interpolation=cv2.INTER_LINEAR)
-    (top, bottom), (left, right) = windows
-    crop = crop[top - enlarged[0][0] : bottom - enlarged[0][0], left - enlarged[1][0] : right - enlarged[1][0]]
-    return runs.from_box(crop > threshold, (top, left), geometry.original)
+    return runs.from_box(place.enlarge(inner) > threshold, place.corner, geometry.original)
+
+
+def margin(threshold: np.float32) -> np.float32:
+    """What a plane must be above at the network's size to be above the threshold anywhere when it is restored.
+
+    The weights of a bilinear sum may add up to a rounding error more than 1, which would lift a plateau just below a
+    threshold other than 0 above it. Not seen with OpenCV 5; the margin costs nothing.
+    """
+    return threshold - np.float32(1e-6) * abs(threshold)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The part of a frame that has to be enlarged, and where it lies in the original image.
+
+    Args:
+        source: rows and columns `(start, stop)` of the network's frame that are enlarged.
+        target: the same in the original.
+        window: rows and columns of the original in which a pixel can be positive; within `target`.
+    """
+
+    source: tuple[tuple[int, int], tuple[int, int]]
+    target: tuple[tuple[int, int], tuple[int, int]]
+    window: tuple[tuple[int, int], tuple[int, int]]
+
+    @classmethod
+    def of(cls, positive: np.ndarray, geometry: Geometry) -> Place | None:
+        """Around the pixels of a boolean plane of the network's frame; None when there is none."""
+        positive = positive[: geometry.inner[0], : geometry.inner[1]]
+        rows = np.flatnonzero(positive.any(1))
+        if not len(rows):
+            return None
+        columns = np.flatnonzero(positive[rows[0] : rows[-1] + 1].any(0))
+        return cls.around((int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1), geometry)
+
+    @classmethod
+    def around(cls, box: tuple[int, int, int, int], geometry: Geometry) -> Place:
+        """Around a box `(top, left, bottom, right)` of the network's frame, the last two exclusive."""
+        found = []
+        for axis in (0, 1):
+            first, end = box[axis], box[axis + 2]
+            sizes = geometry.inner[axis], geometry.original[axis]
+            source, target = _span(first, end, *sizes)
+            found.append((source, target, _window(first, end, *sizes, target)))
+        source, target, window = zip(*found, strict=True)
+        return cls(source, target, window)
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """`(top, left)` of what `enlarge` gives, in the original."""
+        return self.window[0][0], self.window[1][0]
+
+    def enlarge(self, plane: np.ndarray) -> np.ndarray:
+        """The window of a float32 plane of the network's frame, restored: to the bit what it is in the whole."""
+        crop = plane[slice(*self.source[0]), slice(*self.source[1])]
+        if self.source != self.target:
+            height, width = (stop - start for start, stop in self.target)
+            crop = cv2.resize(np.ascontiguousarray(crop), (width, height), interpolation=cv2.INTER_LINEAR)
+        (top, bottom), (left, right) = self.window
+        (above, _), (before, _) = self.target
+        return crop[top - above : bottom - above, left - before : right - before]
 
 
 def _span(first: int, end: int, size: int, original: int) -> tuple[tuple[int, int], tuple[int, int]]:

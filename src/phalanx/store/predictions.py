@@ -32,6 +32,9 @@ CLIP = 8.0
 _MANIFEST = "manifest.json"
 _FORMAT = "phalanx-store/1"
 
+# Bytes of planes that are read at once.
+_BLOCK = 4_000_000
+
 
 def quantise(logits: np.ndarray) -> np.ndarray:
     """int8 codes of float logits, 16 a unit, clipped at 8: code q stands for `(q + 0.5) / 16`."""
@@ -144,6 +147,16 @@ class Store:
     def read(self, case: str) -> tuple[np.ndarray, Geometry]:
         """float32 logits `(c, h, w)` of a case, and the geometry back to its image.
 
+        Raises:
+            StoreError: see `open`.
+        """
+        stack = self.open(case)
+        codes = stack.planes()
+        return (restore(codes) if codes.dtype == np.int8 else codes.astype(np.float32)), stack.geometry
+
+    def open(self, case: str) -> Stack:
+        """A case's planes, read when they are asked for.
+
         The digest is compared first: Zarr reads a missing chunk as zeros without a word.
 
         Raises:
@@ -156,14 +169,39 @@ class Store:
             raise StoreError(
                 "a stored case was changed after it was written", f"{case} in {self.path}", "predict again"
             )
-        array = zarr.open_array(folder, mode="r")
-        codes = np.asarray(array[:])
-        geometry = Geometry.from_dict(array.attrs["geometry"])  # type: ignore[arg-type]
-        return (restore(codes) if codes.dtype == np.int8 else codes.astype(np.float32)), geometry
+        return Stack(zarr.open_array(folder, mode="r"))
 
     def digest(self) -> str:
         """SHA-256 of the manifest, which holds a digest of every case."""
         return files.digest(self.path / _MANIFEST)
+
+
+class Stack:
+    """The planes of one case.
+
+    Args:
+        array: `(c, h, w)` on disk, a chunk a class.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self._block: tuple[int, np.ndarray] = 0, np.empty((0, 0, 0), np.int8)
+        self.geometry = Geometry.from_dict(array.attrs["geometry"])
+
+    def plane(self, channel: int) -> np.ndarray:
+        """One class `(h, w)`: int8 codes (see `restore`) or float logits. Threads may share a stack."""
+        first, planes = self._block
+        if not first <= channel < first + len(planes):
+            # A read costs Zarr half a millisecond, however small: neighbours are asked for next, and come along.
+            step = max(1, _BLOCK // (int(np.prod(self._array.shape[1:])) * self._array.dtype.itemsize))
+            first = channel // step * step
+            planes = np.asarray(self._array[first : first + step])
+            self._block = first, planes
+        return planes[channel - first]
+
+    def planes(self) -> np.ndarray:
+        """All classes `(c, h, w)`."""
+        return np.asarray(self._array[:])
 
 
 def _key(case: str) -> str:

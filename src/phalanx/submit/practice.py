@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
@@ -16,6 +17,8 @@ from phalanx.mask import polygon, runs
 _NOISE, _SIDE = (2.0, 5.0), 2048
 _EMPTY, _SPECKS = 0.004, 2
 _CORNERS = 12
+# Logits: spread of the noise, and where they end.
+_UNSURE, _SUREST = 0.5, 8.0
 
 
 def masks(
@@ -34,6 +37,24 @@ def masks(
         name: runs.union([_predicted(ring, size, generator, error) for ring in rings])
         for name, rings in outlines.items()
     }
+
+
+def logits(
+    outlines: Mapping[str, Sequence[np.ndarray]], size: tuple[int, int], seed: Sequence[int], error: float = 1.0
+) -> np.ndarray:
+    """What a network might say: float32 `(classes, h, w)`, half the distance to `masks`, within 8 of zero.
+
+    Smooth noise makes several of them disagree along every outline. Arguments are those of `masks`.
+    """
+    generator = np.random.default_rng([*seed, 1])
+    noise = cv2.GaussianBlur(generator.normal(size=size).astype(np.float32), (0, 0), 3)
+    noise *= _UNSURE / noise.std()
+    planes = np.empty((len(outlines), *size), np.float32)
+    for plane, mask in zip(planes, masks(outlines, size, seed, error).values(), strict=True):
+        inside = runs.to_mask(mask, size).astype(np.uint8)
+        far = cv2.distanceTransform(inside, cv2.DIST_L2, 3) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
+        np.clip(far / 2 + noise, -_SUREST, _SUREST, out=plane)
+    return planes
 
 
 def _predicted(ring: np.ndarray, size: tuple[int, int], generator: np.random.Generator, error: float) -> np.ndarray:

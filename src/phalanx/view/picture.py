@@ -185,7 +185,7 @@ def _jpeg(image: np.ndarray) -> str:
     height, width = _shown(image.shape[:2])
     flat = image[..., 0] if image.ndim == 3 and (image[..., :1] == image).all() else image
     small = cv2.resize(flat, (width, height), interpolation=cv2.INTER_AREA)
-    small = _windowed(small) if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+    small = windowed(small) if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
     uri = ""
     for quality in (92, 84, 76, 66, 54, 42, 30):
         uri = _uri(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -194,7 +194,7 @@ def _jpeg(image: np.ndarray) -> str:
     return uri
 
 
-def _windowed(plane: np.ndarray) -> np.ndarray:
+def windowed(plane: np.ndarray) -> np.ndarray:
     """A grey image over the full range of greys; radiographs use a part of it, often the darkest third."""
     low, high = np.percentile(plane, (0.5, 99.5))
     if high - low < 8:
