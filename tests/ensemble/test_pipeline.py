@@ -74,6 +74,11 @@ def test_a_cut_among_the_steps_replaces_the_threshold(make):
     assert not found.bare
 
 
+def test_steps_follow_a_cut(make):
+    row = steps({"name": "threshold", "at": 0.3}, {"name": "remove_small", "smallest": 145})
+    assert [int(mask.sum()) for mask in masks(make(row, planes=painted(*BOXES)))] == [0, 120, 12]
+
+
 def test_a_cut_may_want_several_levels(make):
     two = steps({"name": "two_level", "strict": 0.7, "loose": 0.3, "area": 36})
     assert int(masks(make(two, planes=painted(*BOXES)))[0].sum()) == 144

@@ -206,7 +206,7 @@ def test_a_part_that_is_hardly_nearer_does_not_win():
     for bottom, stays in ((37, True), (36, False)):
         large = block(10, bottom, 0, 20)
         bones = {"finger-1": runs.union([large, near]), "finger-2": neighbour}
-        # The areas are 1600 and about 690, the unit is 33 px; 3 px of background are less than a tenth of it, 4 are not.
+        # Areas are 1600 and about 690, the unit is 33 px: 3 px of background are less than a tenth of it, 4 are not.
         assert _hand.gap(large, neighbour, (90, 60)) == 40 - bottom
         kept = anatomy(mode="repair")(bones, (90, 60))["finger-1"]
         assert kept.tolist() == (large if stays else near).tolist()

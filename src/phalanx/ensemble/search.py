@@ -134,9 +134,9 @@ class Search:
         before, draws = self.scorer.table(now)[rows], Draws(self.groups[rows].tolist())
         names = [str(label) for label in range(before.shape[1])]
         if stage in ("thresholds", "class weights", "steps"):
-            # A class keeps its own setting only where it is better on others, or nothing can be said against it.
-            apart = _paired.difference(crossed[rows], before, names, draws)["per_class_interval"]
-            good = np.array([apart[name][0] > 0 or (self.always and sum(apart[name]) > 0) for name in names])
+            # Of many classes some gain by luck: only those that do beyond that get a setting of their own.
+            apart = crossed[rows] - before
+            good = apart.mean(0) > 0 if self.always else _paired.beyond_chance(apart, draws)
         else:
             good = np.ones(len(names), np.bool_)
         gain = _paired.difference(np.where(good, crossed[rows], before), before, names, draws)

@@ -56,13 +56,32 @@ def p_value(parts: np.ndarray, seed: int = 0) -> float:
 
     Exact up to 14 groups; above that of 9,999 random patterns and the one that was seen.
     """
+    return float(p_values(parts[:, None], seed)[0])
+
+
+def p_values(parts: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The p-value of each column of `parts` `(groups, columns)`; see `p_value`."""
     # Sums of the same numbers in another order differ in their last bits and are still equal.
-    bar = abs(parts.sum()) - 1e-12 * np.abs(parts).sum()
-    hits = total = 0
+    bars = np.abs(parts.sum(0)) - 1e-12 * np.abs(parts).sum(0)
+    hits, total = np.zeros(parts.shape[1], np.int64), 0
     for signs in _every(len(parts)) if len(parts) <= EXHAUSTIVE else _random(len(parts), seed):
-        hits += int((np.abs(signs @ parts) >= bar).sum())
+        hits += (np.abs(signs @ parts) >= bars).sum(0)
         total += len(signs)
     return hits / total if len(parts) <= EXHAUSTIVE else (hits + 1) / (total + 1)
+
+
+def beyond_chance(table: np.ndarray, draws: Draws, rate: float = 0.05) -> np.ndarray:
+    """Which classes are better beyond chance, bool `(classes,)`, of a table of differences `(cases, classes)`.
+
+    Of those that are named, a share of `rate` may be named wrongly. Source: Benjamini & Hochberg 1995, Controlling the
+    false discovery rate, J. R. Statist. Soc. B 57, section 3.
+    """
+    found = p_values(draws.sums(table))
+    order = np.argsort(found, kind="stable")
+    below = found[order] <= rate * np.arange(1, len(found) + 1) / len(found)
+    named = np.zeros(len(found), np.bool_)
+    named[order[: int(np.flatnonzero(below).max(initial=-1)) + 1]] = True
+    return named & (table.mean(0) > 0)
 
 
 def _every(groups: int) -> Iterator[np.ndarray]:
