@@ -226,6 +226,71 @@ def test_a_vote_over_soft_members(call):
     assert not [path for path in left() if path.startswith(".")]
 
 
+def test_a_vote_within_a_vote_may_have_soft_members(call):
+    for name, threshold in (("a", "0.5"), ("b", "0.4")):
+        assert call("extra.zarr", "-o", f"{name}.csv", "--threshold", threshold)[0] == 0
+    first, third = (f"{{kind: soft, members: [runs/{name}]}}" for name in ("hrnet", "densenet"))
+    Path("v.yaml").write_text(f"members: [a.csv, {{kind: hard, members: [{first}, b.csv, {third}]}}]\nties: keep\n")
+    assert call("v.yaml", "-o", "out.csv")[0] == 0
+    made = {f"out.member1.{place}.{kind}" for place in (0, 2) for kind in ("csv", "yaml")}
+    assert left() == {"v.yaml"} | {f"{name}.{kind}" for name in ("a", "b", "out") for kind in ("csv", "yaml")} | made
+    assert call("runs/hrnet", "-o", "c.csv")[0] == 0
+    assert csv("out.member1.0.csv") == csv("c.csv")
+    again = yaml.safe_load(Path("out.yaml").read_text())
+    assert [member["file"] for member in again["members"][1]["members"]] == [
+        "out.member1.0.csv", "b.csv", "out.member1.2.csv",
+    ]  # fmt: skip
+    assert call("out.yaml", "-o", "again.csv")[0] == 0
+    assert csv("again.csv") == csv("out.csv")
+
+
+def test_a_vote_that_fails_leaves_the_members_of_the_last_one(call):
+    assert call("runs", "-o", "a.csv")[0] == 0
+    Path("v.yaml").write_text("members: [a.csv, {kind: soft, members: [runs/hrnet]}]\n")
+    assert call("v.yaml", "-o", "out.csv")[0] == 0
+    before = {path: path.read_bytes() for path in Path().glob("out.*")}
+    assert {str(path) for path in before} == {"out.csv", "out.yaml", "out.member1.csv", "out.member1.yaml"}
+    third = "{kind: soft, members: [none]}"
+    Path("v.yaml").write_text(f"members: [a.csv, {{kind: soft, members: [runs/densenet]}}, {third}]\n")
+    assert call("v.yaml", "-o", "out.csv", "--overwrite")[0] == 1
+    assert {path: path.read_bytes() for path in Path().glob("out.*")} == before
+    assert call("out.yaml", "-o", "again.csv")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "vote",
+    [
+        "members: [{kind: soft, members: [runs/hrnet]}, out.member0.csv]",
+        "members: [{kind: soft, members: [runs/hrnet]}, {kind: hard, members: [out.member0.csv]}]",
+        "members: [{kind: soft, members: [runs/hrnet]}, {recipe: s.yaml}]",
+        "members: [{kind: soft, members: [runs/hrnet]}, {recipe: t.yaml}]",
+    ],
+)
+def test_a_vote_writes_over_none_of_its_members(call, vote):
+    assert call("runs", "-o", "out.member0.csv")[0] == 0
+    Path("s.yaml").write_text("{kind: soft, members: [extra.zarr, {file: out.member0.csv, soft: 2}]}")
+    Path("t.yaml").write_text("{kind: soft, members: [extra.zarr, {recipe: s.yaml}]}")
+    Path("v.yaml").write_text(f"{vote}\n")
+    before = csv("out.member0.csv")
+    status, _, error = call("v.yaml", "-o", "out.csv", "--overwrite")
+    assert status == 1
+    assert "cannot replace one of its members: out.member0.csv" in error
+    assert csv("out.member0.csv") == before
+    assert not Path("out.csv").exists()
+
+
+def test_a_result_that_equals_a_member_is_said(call):
+    # The other says about nothing: 1 in 10^9 of the weight moves no pixel of these.
+    said = "warning: the result equals runs/hrnet/test.zarr: the others change nothing"
+    _, out, _ = call("runs/hrnet", "extra.zarr", "-o", "out.csv", "--weights", "1e9,1")
+    assert call("runs/hrnet", "-o", "alone.csv")[0] == 0
+    assert csv("out.csv") == csv("alone.csv")
+    assert said in out
+    _, out, _ = call("runs/hrnet", "extra.zarr", "-o", "mixed.csv")
+    assert "equals" not in out
+    assert "equals" not in call("runs/hrnet", "-o", "one.csv")[1]
+
+
 def test_a_vote_over_out_of_fold_predictions(call):
     Path("v.yaml").write_text("members: [{kind: soft, members: [runs/hrnet]}]\n")
     assert call("v.yaml", "-o", "out.csv", "--part", "oof")[0] == 0
@@ -262,7 +327,15 @@ def test_checkpoints_give_what_their_stores_give(configs, tmp_path, call):
         assert call("r.yaml", "-o", f"fresh_{part}.csv", "--part", part, *low)[0] == 0
         assert csv(f"fresh_{part}.csv") == csv(f"{part}.csv")
         recipe = soft.load(Path(f"fresh_{part}.yaml"))
-        assert opening.described(recipe, Path())["members"][0]["checkpoints"] == "runs/tiny"
+        member = opening.described(recipe, Path())["members"][0]
+        assert (member["checkpoints"], set(member["sha256"])) == ("runs/tiny", {part})
+        assert call(f"fresh_{part}.yaml", "-o", f"again_{part}.csv", "--part", part)[0] == 0
+        assert csv(f"again_{part}.csv") == csv(f"{part}.csv")
+    # Other networks than those of the recipe, in the same place.
+    shutil.copy(folder / "fold0" / "weights.safetensors", folder / "fold1")
+    status, _, error = call("fresh_test.yaml", "-o", "none.csv")
+    assert status == 1
+    assert "checkpoints predict other than in the recipe: runs/tiny" in error
     for text, words in (
         ("{checkpoints: runs/tiny, folds: [7]}", "the fold is not trained: "),
         ("{checkpoints: runs/tiny/none}", "the run has no such member: runs/tiny/none"),

@@ -78,6 +78,15 @@ def test_the_table_and_the_agreement(call):
     assert Path("ensembles/log.csv").read_bytes() == before
 
 
+def test_scores_outside_their_interval_are_counted(call):
+    # Intervals are 0.01 to either side of 0.90.
+    for number, public in enumerate(("0.885", "0.91", "0.915"), 1):
+        path = Path(recipe(number))
+        path.write_text(path.read_text() + f"# {number}\n")
+        _, out, _ = call(str(path), "--public", public)
+    assert "The public score lies within the 95 % interval of 1 of 3 entries" in out
+
+
 def test_few_entries_are_said_to_be_too_few(call):
     _, out, _ = call(recipe(1), "--public", "0.9")
     assert "too few" in out and "Too few to judge: 1 entry has both" in out

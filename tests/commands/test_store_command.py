@@ -108,6 +108,19 @@ def test_a_case_is_shown(call):
     assert out.splitlines()[2].split()[:2] == ["a", "7"]
 
 
+def test_padding_is_not_shown(call):
+    writer = Writer(Path("s.zarr"), LabelSpace(("a",)), {})
+    # 2 x 6 in a frame of 4 x 6: the two lower rows are padding, where the network is sure of class a.
+    stack = np.full((1, 4, 6), -3, np.float32)
+    stack[0, 2:] = 6
+    writer.write("1", stack, Geometry.fit((2, 6), (4, 6), keep_aspect=True))
+    writer.close()
+    status, out, _ = call("s.zarr", "--case", "1")
+    assert (status, "1: image 2 x 6, predicted at 2 x 6" in out) == (0, True)
+    # 1 / (1 + exp(3 - 1 / 32))
+    assert out.splitlines()[2].split() == ["a", "0", "0.0489", "0.00%", "none"]
+
+
 def test_an_id_cannot_write_to_the_terminal(call):
     writer = Writer(Path("s.zarr"), LabelSpace(("a", "b")), {})
     writer.write("1\n\x1b[2J", logits(), Geometry.fit((4, 6), (4, 6), keep_aspect=False))

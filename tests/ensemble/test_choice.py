@@ -58,6 +58,22 @@ def test_little_is_kept(world, monkeypatch):
     assert len(forgetful._tables) == 1
 
 
+def test_fits_may_look_at_fewer_pixels(world):
+    made = world([0.7, 1.5], cases=6, size=(96, 120), network=(48, 60))
+    whole = scorer_of(made)
+    fewer = Scorer(whole.band, whole.truth, most=whole.band.pixels // 4)
+    assert fewer._quick.step == 4 and abs(fewer._quick.pixels - whole.band.pixels / 4) < 12
+    close, exact = fewer.curves(1, (2, 1)), whole.curves(1, (2, 1))
+    assert not np.array_equal(close, exact)
+    # Some dozen pixels a mask are left here; a real band has thousands.
+    assert np.abs(close - exact).max() < 0.15 and np.abs((close - exact).mean(0)).max() < 0.03
+    # What is reported is counted on all.
+    choice = Choice.plain(whole.band, [2, 1])
+    assert np.array_equal(fewer.table(choice), whole.table(choice))
+    with pytest.raises(AssertionError, match="has lost pixels"):
+        fewer._quick.masks(0, (1, 1), 40)
+
+
 def test_a_two_level_cut_is_applied_to_the_band(world):
     made = world([0.7], cases=4)
     band = scorer_of(made).band

@@ -40,6 +40,8 @@ def test_scores_are_read_from_the_recipe(tmp_path: Path) -> None:
     [
         ("scores: [{metric: iou, mean: 0.8, interval: [0.7, 0.9]}]", ("iou", 0.8, None, 0.7, 0.9)),
         ("scores: [{mean: 1, interval: [null, null], of: out-of-fold}]", ("", 1.0, None, None, None)),
+        # Of two scores of one kind the first counts.
+        ("scores: [{mean: .8, of: nested}, {mean: .6, of: nested}]", ("", None, 0.8, None, None)),
         # The interval of the nested score wins, whichever comes first.
         ("scores: [{mean: .8, interval: [.7, .9], of: out-of-fold}, {mean: .6, interval: [.5, .7], of: nested}]",
          ("", 0.8, 0.6, 0.5, 0.7)),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from phalanx.commands import _ensembled
+from phalanx.commands import _ensembled_vote
 from phalanx.ensemble import recipe, soft_recipe
 from phalanx.ensemble.soft_recipe import SoftRecipe
 
@@ -19,7 +19,7 @@ def test_every_recipe_can_be_read(path):
     if values["kind"] == "soft":
         assert isinstance(soft_recipe.load(path), SoftRecipe)
         return
-    nested = [_ensembled._soft_member(member, path, "handbone") for member in values["members"]]
+    nested = [_ensembled_vote.soft_member(member, path, "handbone") for member in values["members"]]
     assert len(nested) >= 2 and all(part.members for part in nested)
 
 

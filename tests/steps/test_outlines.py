@@ -44,6 +44,17 @@ def test_an_opening_by_hand():
     assert not smooth(mask, radius=2).any()
 
 
+def test_an_opening_keeps_an_object_as_large_as_the_brush():
+    # A cross of five pixels is the brush itself; five in a row are as many and do not hold it. They touch at
+    # a corner.
+    mask = np.zeros((6, 9), bool)
+    mask[1, 2] = mask[2, 1:4] = mask[3, 2] = True
+    cross = mask.copy()
+    mask[4, 3:8] = True
+    assert np.array_equal(smooth(mask), cross)
+    assert np.array_equal(smooth(mask, operation="opening", radius=2), np.zeros_like(mask))
+
+
 def test_a_closing_by_hand():
     mask = np.zeros((6, 9), bool)
     mask[1:4, 1:4] = mask[1:4, 5:8] = True

@@ -36,12 +36,14 @@ def test_entries(tmp_path: Path) -> None:
     assert contents.on_disk(store.path) == own + sum(entry.stored for entry in found)
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "list"])
 def test_a_damaged_case_is_named(tmp_path: Path, damage: str) -> None:
     store = make(tmp_path / "s.zarr")
     header = store.path / store.cases["z"]["array"] / "zarr.json"
     if damage == "missing":
         header.unlink()
+    elif damage == "list":
+        header.write_text("[]")
     else:
         header.write_text(header.read_text()[:-20])
     with pytest.raises(StoreError, match="a stored case is damaged: z in"):

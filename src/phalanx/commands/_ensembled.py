@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from phalanx.store.predictions import Store
 
-_YAML = (".yaml", ".yml")
+YAML = (".yaml", ".yml")
 _SHOWN = 5
 
 
@@ -43,7 +43,8 @@ class Written:
         rows: of the submission.
         cases: images in it.
         members: name and share of the weight, mean over the classes.
-        alone: names of members that alone give the same masks.
+        alone: the member that has all the weight, if there are others.
+        equal: names of members that alone give the same masks.
         warnings: what steps found odd, with the case.
         odd: how many cases have such warnings.
     """
@@ -52,6 +53,7 @@ class Written:
     cases: int
     members: list[tuple[str, float]]
     alone: list[str]
+    equal: list[str]
     warnings: list[str]
     odd: int
 
@@ -62,7 +64,7 @@ def recipe(members: Sequence[Path], weights: str | None, told: dict[str, Any], p
     Raises:
         PhalanxError: nothing of that name, or a value that a recipe does not take.
     """
-    lone = members[0] if len(members) == 1 and members[0].suffix.lower() in _YAML else None
+    lone = members[0] if len(members) == 1 and members[0].suffix.lower() in YAML else None
     if lone is not None and recipes.mapping(lone).get("kind", "hard") == "hard":
         if told or weights is not None:
             raise ConfigError(
@@ -90,7 +92,7 @@ def recipe(members: Sequence[Path], weights: str | None, told: dict[str, Any], p
 
 def _named(path: Path, part: Part) -> list[dict[str, Any]]:
     """What a name on the command line stands for: a store, a recipe, or the members of a run."""
-    if path.suffix.lower() in _YAML:
+    if path.suffix.lower() in YAML:
         return [{"recipe": path}]
     if path.suffix.lower() == ".csv":
         raise ConfigError("a CSV holds masks, not predictions", path, "use phalanx vote, or a recipe with soft:")
@@ -127,7 +129,7 @@ def write(
         PhalanxError: an input is at fault.
     """
     manifest = output.with_suffix(".yaml")
-    _check_names(output, manifest, inputs, overwrite)
+    check_names(output, manifest, inputs, overwrite)
     dialects.named(recipe.dialect)
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="phalanx-") as scratch:
 
@@ -138,8 +140,8 @@ def write(
 
         opener = Opener(part, stack, predicted)
         pipeline = opener.open(recipe)
-        _check_names(output, manifest, [*inputs, *opener.files], overwrite)
-        described = opening.described(recipe, output.parent)
+        check_names(output, manifest, [*inputs, *opener.files], overwrite)
+        described = opening.described(recipe, output.parent, opener.predicted)
         watch = _Watch(pipeline)
         cases = list(pipeline.blend.cases)
         passing = watch.each(track(pipeline.run(cases, threads), "Ensemble", len(cases)))
@@ -147,7 +149,7 @@ def write(
         count = _lint_and_keep(output, recipe, rows, watch, sample)
     head = f"# How {output.name} was made. Again: phalanx ensemble {manifest.name} -o AGAIN.csv --part {part}\n"
     files.write_text(manifest, head + yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
-    return Written(count, len(cases), watch.shares(), watch.alone(), watch.warnings, watch.odd)
+    return Written(count, len(cases), watch.shares(), watch.alone(), watch.equal(), watch.warnings, watch.odd)
 
 
 def _lint_and_keep(output: Path, recipe: SoftRecipe, rows: Iterator[Any], watch: _Watch, sample: Path | None) -> int:
@@ -175,12 +177,16 @@ class _Watch:
         self.odd = 0
         self.names = pipeline.labels.scored_names
         self._pipeline = pipeline
+        # Members that have given the same masks so far; in most ensembles none is left after the first image.
+        count = len(pipeline.blend.members)
+        self._equal = [] if count == 1 or self.alone() else list(range(count))
 
     def each(self, done: Iterator[Done]) -> Iterator[Done]:
         for one in done:
             self.sizes[one.case] = one.size
             self.odd += bool(one.warnings)
             self.warnings += [f"{one.case}: {warning}" for warning in one.warnings]
+            self._equal = [place for place in self._equal if self._same(self._pipeline.alone(place), one)]
             yield one
 
     def shares(self) -> list[tuple[str, float]]:
@@ -196,84 +202,29 @@ class _Watch:
             return []
         return [self._pipeline.blend.members[int(used.any(0).argmax())].name]
 
+    def equal(self) -> list[str]:
+        """Members that alone, after the same steps, give every mask as it is."""
+        return list(dict.fromkeys(self._pipeline.blend.members[place].name for place in self._equal))
 
-def _check_names(output: Path, manifest: Path, inputs: Sequence[Path], overwrite: bool) -> None:
+    @staticmethod
+    def _same(alone: Pipeline, done: Done) -> bool:
+        return all(np.array_equal(mask, done.masks[name]) for name, mask in alone.case(done.case).masks.items())
+
+
+def check_names(output: Path, manifest: Path, inputs: Iterable[Path], overwrite: bool) -> None:
+    """Refuse to write over an input, or over anything else unless told to.
+
+    Raises:
+        SubmissionError: naming the file.
+    """
     taken = {path.resolve() for path in inputs}
-    if output.suffix.lower() in _YAML:
+    if output.suffix.lower() in YAML:
         raise SubmissionError("the result would be replaced by its own recipe", output, "name a .csv")
     for path in (output, manifest):
         if path.resolve() in taken:
             raise SubmissionError("the result cannot replace one of its members", path, "choose another name")
         if path.exists() and not overwrite:
             raise SubmissionError("the file exists already", path, "choose another name, or say --overwrite")
-
-
-@contextmanager
-def only_files(path: Path, output: Path, part: Part, *, overwrite: bool, threads: int) -> Iterator[Path]:
-    """A vote whose members are files; soft members are written beside the result, with recipes of their own.
-
-    Args:
-        path: the recipe of the vote.
-        output: the CSV of the result, which gives the others their names.
-        part: which store of a run's folder is meant.
-        overwrite: replace what is there.
-        threads: 0: one a core.
-
-    Raises:
-        PhalanxError: an input is at fault.
-    """
-    values = recipes.mapping(path)
-    members = values.get("members")
-    soft = [
-        place
-        for place, member in enumerate(members if isinstance(members, list) else [])
-        if (isinstance(member, dict) and ("recipe" in member or member.get("kind") == "soft"))
-        or (isinstance(member, str) and member.lower().endswith(_YAML))
-    ]
-    if not soft:
-        yield path
-        return
-    _check_names(output, output.with_suffix(".yaml"), [path], overwrite)
-    written = []
-    try:
-        for place in soft:
-            member = values["members"][place]
-            nested = _soft_member(member, path, str(values.get("dialect", "handbone")))
-            made = output.with_name(f"{output.stem}.member{place}.csv")
-            write(nested, [path], made, part, sample=None, overwrite=overwrite, threads=threads)
-            written += [made, made.with_suffix(".yaml")]
-            values["members"][place] = {"file": str(made.resolve()), **_weight(member)}
-        # Beside the recipe, so that the paths of its other members stay right.
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".vote-", suffix=".yaml") as plain:
-            plain.write(yaml.safe_dump(values, allow_unicode=True))
-            plain.flush()
-            yield path.parent / Path(plain.name).name
-    except BaseException:
-        for made in written:
-            made.unlink(missing_ok=True)
-        raise
-
-
-def _soft_member(member: dict[str, Any] | str, path: Path, dialect: str) -> SoftRecipe:
-    """The soft recipe that a member of a vote stands for, in the dialect of the vote."""
-    values: Any = member if isinstance(member, str) else {key: member[key] for key in member if key != "weight"}
-    if isinstance(values, dict) and "recipe" not in values:
-        values.setdefault("dialect", dialect)
-    one: Any = soft_recipe.placed(soft_recipe.validated({"members": [values]}, str(path)), path.parent).members[0]
-    found = one
-    if isinstance(one, soft_recipe.FileRecipe):
-        opening.check_file(one.recipe, one.sha256)
-        found = soft_recipe.load(one.recipe)
-    if not isinstance(found, SoftRecipe):
-        raise ConfigError("a vote within a vote is written in place", one.recipe, "write kind: hard, members:")
-    if found.dialect != dialect:
-        seen = f"{found.dialect} in a vote of {dialect}"
-        raise ConfigError("the members of a vote must be of one dialect", seen, "write the vote's in the recipe")
-    return found
-
-
-def _weight(member: dict[str, Any] | str) -> dict[str, Any]:
-    return {"weight": member["weight"]} if isinstance(member, dict) and "weight" in member else {}
 
 
 def dialect_of(output: Path) -> str:
@@ -295,6 +246,7 @@ def table(written: Written) -> Table:
 def sentences(written: Written) -> list[str]:
     """What to be careful about."""
     said = [f"warning: {name} has all the weight; the others change nothing" for name in written.alone]
+    said += [f"warning: the result equals {name}: the others change nothing" for name in written.equal]
     if written.warnings:
         kinds = Counter(line.partition(": ")[2].partition(" (")[0] for line in written.warnings)
         said.append(

@@ -67,10 +67,10 @@ def ensemble(
 
 def _vote(recipe: Path, output: Path, part: Literal["test", "oof"], *, overwrite: bool, threads: int) -> None:
     """A recipe of votes; its soft members are written beside the result first."""
-    from phalanx.commands import _ensembled
+    from phalanx.commands import _ensembled_vote
     from phalanx.commands.vote import vote
 
-    with _ensembled.only_files(recipe, output, part, overwrite=overwrite, threads=threads) as plain:
+    with _ensembled_vote.only_files(recipe, output, part, overwrite=overwrite, threads=threads) as plain:
         vote([plain], output=output, overwrite=overwrite, threads=threads)
 
 

@@ -64,15 +64,16 @@ class Band:
         space: whether values are logits or probabilities.
         thresholds: probabilities that can be tried, rising.
         strips: one a class.
+        step: every how many-th pixel of the whole band is there; each counts as many.
     """
 
     def __init__(
         self, cases: Sequence[str], sizes: Sequence[tuple[int, int]], classes: Sequence[str], *, space: Space,
-        thresholds: np.ndarray, strips: Sequence[Strip],
+        thresholds: np.ndarray, strips: Sequence[Strip], step: int = 1,
     ) -> None:  # fmt: skip
         self.cases, self.sizes, self.classes = list(cases), list(sizes), list(classes)
         self.space: Space = space
-        self.thresholds, self.strips = thresholds, list(strips)
+        self.thresholds, self.strips, self.step = thresholds, list(strips), step
 
     @property
     def members(self) -> int:
@@ -84,6 +85,16 @@ class Band:
         """Pixels in the band."""
         return sum(len(strip.pixels) for strip in self.strips)
 
+    def thinned(self, most: int) -> Band:
+        """The same with at most about so many pixels, every so many-th of each mask's: close counts, sooner."""
+        step = max(1, round(self.pixels / most))
+        if step == 1:
+            return self
+        strips = [_every(strip, step) for strip in self.strips]
+        return Band(
+            self.cases, self.sizes, self.classes, space=self.space, thresholds=self.thresholds, strips=strips, step=step
+        )
+
     def counts(self, label: int, weights: Sequence[int]) -> np.ndarray:
         """Pixels in both, predicted and true at every threshold: int64 `(cases, thresholds, 3)`.
 
@@ -93,12 +104,13 @@ class Band:
         """
         strip = self.strips[label]
         found = _tally.tally(strip.values, strip.truth, strip.heads, np.array(weights), self._bars(weights))
-        found += strip.counts[:, None]
+        found = found * self.step + strip.counts[:, None]
         true = np.broadcast_to(strip.true[:, None], found.shape[:2])
         return np.stack([found[..., 1], found[..., 0], true], -1)
 
     def masks(self, label: int, weights: Sequence[int], threshold: int) -> list[np.ndarray]:
-        """Runs of each case at the threshold of this index."""
+        """Runs of each case at the threshold of this index; not of a band that was thinned."""
+        assert self.step == 1, "a thinned band has lost pixels"
         strip = self.strips[label]
         above = strip.values.astype(np.int32) @ np.array(weights, np.int32) > self._bars(weights)[threshold]
         found = []
@@ -252,6 +264,17 @@ def _strip(pieces: Iterable[_Piece], members: int) -> Strip:
         counts[:, :2],
         counts[:, 2],
     )
+
+
+def _every(strip: Strip, step: int) -> Strip:
+    """Every so many-th pixel of each case, from the middle of the first step on."""
+    spans = zip(strip.heads[:-1].tolist(), strip.heads[1:].tolist(), strict=True)
+    places = [np.arange(first + step // 2, end, step) for first, end in spans]
+    chosen = np.concatenate(places)
+    return Strip(
+        strip.values[chosen], strip.pixels[chosen], strip.truth[chosen],
+        np.append(0, np.cumsum([len(part) for part in places])), strip.sure, strip.counts, strip.true,
+    )  # fmt: skip
 
 
 def _intervals(pixels: np.ndarray) -> np.ndarray:

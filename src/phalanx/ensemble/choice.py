@@ -16,6 +16,7 @@ from phalanx.mask import runs
 
 # Tables that are kept, in bytes; a table not kept is counted again.
 _KEPT = 1_000_000_000
+_MOST = 12_000_000
 
 Weights = tuple[int, ...]
 Steps = tuple[tuple[tuple[str, Any], ...], ...]
@@ -78,34 +79,42 @@ class Scorer:
         band: the predictions.
         truth: runs of the truth, one list of classes a case.
         metric: an entry of `metrics/` made of counts (`dice`, `iou`).
+        most: pixels of the band that fits look at, evenly spread; whatever is decided or reported is scored on all.
     """
 
-    def __init__(self, band: Band, truth: Sequence[Sequence[np.ndarray]], metric: str = "dice") -> None:
-        self.band, self.truth = band, truth
+    def __init__(
+        self, band: Band, truth: Sequence[Sequence[np.ndarray]], metric: str = "dice", most: int = _MOST
+    ) -> None:
+        self.band, self.truth, self._quick = band, truth, band.thinned(most)
         self.metric = catalogue.entry("metrics", metric)()
         self._tables: OrderedDict[Any, np.ndarray] = OrderedDict()
         self._held = 0
 
     def curves(self, label: int, weights: Weights) -> np.ndarray:
-        """Scores of a class at every threshold, float32 `(cases, thresholds)`."""
-        key = (label, simplest(weights))
-        if key not in self._tables:
-            self._keep(key, self.metric(self.band.counts(label, key[1])).astype(np.float32))
-        self._tables.move_to_end(key)
-        return self._tables[key]
+        """Scores of a class at every threshold, float32 `(cases, thresholds)`, for a fit: see `most`."""
+        return self._curves(self._quick, [(label, weights)])[0]
 
     def all_curves(self, rows: Sequence[Weights]) -> np.ndarray:
-        """The curves of every class, float32 `(classes, cases, thresholds)`, on all cores."""
-        missing = [label for label, row in enumerate(rows) if (label, simplest(row)) not in self._tables]
-        counted = parallel.ordered(lambda label: self.band.counts(label, simplest(rows[label])), missing)
-        for label, counts in zip(missing, counted, strict=True):
-            self._keep((label, simplest(rows[label])), self.metric(counts).astype(np.float32))
-        return np.stack([self.curves(label, row) for label, row in enumerate(rows)])
+        """The curves of every class, float32 `(classes, cases, thresholds)`, on all cores, for a fit: see `most`."""
+        return np.stack(self._curves(self._quick, list(enumerate(rows))))
+
+    def _curves(self, band: Band, wanted: Sequence[tuple[int, Weights]]) -> list[np.ndarray]:
+        keys = [(band.step, label, simplest(weights)) for label, weights in wanted]
+        missing = [key for key in keys if key not in self._tables]
+        counted = parallel.ordered(lambda key: band.counts(key[1], key[2]), missing, 1 if len(missing) < 2 else 0)
+        found = {key: self.metric(counts).astype(np.float32) for key, counts in zip(missing, counted, strict=True)}
+        for key, table in found.items():
+            self._keep(key, table)
+        for key in keys:
+            if key not in found:
+                found[key] = self._tables[key]
+                self._tables.move_to_end(key)
+        return [found[key] for key in keys]
 
     def table(self, choice: Choice) -> np.ndarray:
         """Scores `(cases, classes)` of a choice, its steps really done."""
-        curves = self.all_curves(choice.weights)
-        table = np.stack([curves[label, :, at] for label, at in enumerate(choice.thresholds)], 1).astype(np.float64)
+        curves = self._curves(self.band, list(enumerate(choice.weights)))
+        table = np.stack([curves[label][:, at] for label, at in enumerate(choice.thresholds)], 1).astype(np.float64)
         for label, column in self._after(choice).items():
             table[:, label] = column
         return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +27,8 @@ from phalanx.mask.sheet import Sheet
 from phalanx.store.predictions import Store
 
 Part = Literal["oof", "test"]
+# What checkpoints have predicted: the folder and the folds, and the digest of each part.
+Predicted = Mapping[tuple[Path, tuple[int, ...]], Mapping[Part, str]]
 
 _STEPS = ("steps", "joint")
 
@@ -62,6 +64,7 @@ class Opener:
         # Recipes being opened, the outermost first; those in files of their own.
         self._depth, self._trail = 0, list[Path]()
         self.files: list[Path] = []
+        self.predicted: dict[tuple[Path, tuple[int, ...]], dict[Part, str]] = {}
 
     def open(self, recipe: SoftRecipe, parent: Ground | None = None) -> Pipeline:
         """Put a recipe together.
@@ -108,7 +111,13 @@ class Opener:
         if isinstance(member, soft_recipe.CheckpointsMember):
             if self._predict is None:
                 raise ConfigError("checkpoints cannot be predicted here", member.checkpoints, "name its stores")
-            return self._predict(member)
+            store = self._predict(member)
+            digest = store.digest()
+            if member.sha256.get(self.part, digest) != digest:
+                fix = "bring the old networks, data and machine back, or take out the sha256 of the recipe"
+                raise StoreError("checkpoints predict other than in the recipe", member.checkpoints, fix)
+            self.predicted[member.checkpoints, member.folds] = {**member.sha256, self.part: digest}
+            return store
         if isinstance(member, soft_recipe.StoreMember):
             return _verified(Store(member.store), member.sha256)
         return _verified(Store(_of_run(member, self.part)), member.sha256.get(self.part, ""))
@@ -165,8 +174,13 @@ class Opener:
         return Poll(opened), hashlib.sha256(repr(described).encode()).hexdigest()
 
 
-def described(recipe: SoftRecipe, folder: Path) -> dict[str, Any]:
+def described(recipe: SoftRecipe, folder: Path, predicted: Predicted | None = None) -> dict[str, Any]:
     """The recipe as plain values, its members by digest and by path from `folder`; what `load` reads back.
+
+    Args:
+        recipe: its paths begin here.
+        folder: where the description will lie.
+        predicted: what its checkpoints have predicted; see `Opener.predicted`.
 
     Raises:
         PhalanxError: a member is not there.
@@ -180,38 +194,39 @@ def described(recipe: SoftRecipe, folder: Path) -> dict[str, Any]:
         place.update(
             {key: [step.model_dump(mode="json") for step in getattr(given, key)] for key in _STEPS if place.get(key)}
         )
-    members = [_described(member, folder) for member in recipe.members]
+    members = [_described(member, folder, predicted or {}) for member in recipe.members]
     return {"kind": "soft", "space": recipe.space, "dialect": recipe.dialect, "members": members, **values}
 
 
-def _described(member: Any, folder: Path) -> dict[str, Any]:
+def _described(member: Any, folder: Path, predicted: Predicted) -> dict[str, Any]:
     if isinstance(member, soft_recipe.FileRecipe):
         # What it says, with the digests of all that it names: its own alone would not tell when one of them changes.
         check_file(member.recipe, member.sha256)
         nested = soft_recipe.load(member.recipe)
         if isinstance(nested, SoftRecipe):
             own = {"weight": member.weight, "soft": member.soft}
-            return described(nested.model_copy(update=own), folder)
+            return described(nested.model_copy(update=own), folder, predicted)
         values = recipes.with_digests(nested.model_copy(update={"weight": member.weight}), folder)
         return {**values, "soft": _needed(member, str(member.recipe))}
     if isinstance(member, SoftRecipe):
-        return described(member, folder)
+        return described(member, folder, predicted)
     if isinstance(member, soft_recipe.SoftVote):
         return {**recipes.with_digests(member, folder), "soft": member.soft}
     values = member.model_dump(mode="json", exclude_defaults=True)
-    for key in ("run", "store", "checkpoints", "file"):
-        if not hasattr(member, key):
-            continue
-        path = getattr(member, key)
-        values[key] = os.path.relpath(path.resolve(), folder.resolve())
-        if key == "file":
-            values["sha256"] = check_file(path, member.sha256)
-        elif key == "store":
-            values["sha256"] = Store(path).digest()
-        elif key == "run":
-            there = [part for part in ("oof", "test") if (path / f"{part}.zarr").is_dir()]
-            values["sha256"] = {part: Store(path / f"{part}.zarr").digest() for part in there}
-    return values
+    key = next(key for key in ("run", "store", "checkpoints", "file") if hasattr(member, key))
+    values[key] = os.path.relpath(getattr(member, key).resolve(), folder.resolve())
+    return values | {"sha256": _digests(member, getattr(member, key), predicted)}
+
+
+def _digests(member: Any, path: Path, predicted: Predicted) -> str | dict[Part, str]:
+    if isinstance(member, soft_recipe.SheetMember):
+        return check_file(path, member.sha256)
+    if isinstance(member, soft_recipe.StoreMember):
+        return Store(path).digest()
+    if isinstance(member, soft_recipe.CheckpointsMember):
+        return dict(predicted.get((path, member.folds), member.sha256))
+    parts: tuple[Part, ...] = ("oof", "test")
+    return {part: Store(path / f"{part}.zarr").digest() for part in parts if (path / f"{part}.zarr").is_dir()}
 
 
 def _weights(recipe: SoftRecipe, labels: LabelSpace) -> tuple[tuple[Any, ...], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,13 @@ class Pipeline:
     def bare(self) -> bool:
         """Whether nothing comes after the mean but a cut at 0.5."""
         return not any(self.steps) and not self.joint and all(threshold == 0.5 for threshold in self.thresholds)
+
+    def alone(self, place: int) -> Pipeline:
+        """The same thresholds and steps after one member only."""
+        blend = self.blend
+        heat = (blend.temperatures[place],)
+        one = Blend((blend.members[place],), blend.labels, ((Fraction(1),),), heat, blend.space)
+        return Pipeline(one, self.thresholds, self.steps, self.joint)
 
     def run(self, cases: Sequence[str] | None = None, threads: int = 0) -> Iterator[Done]:
         """Every case, in order, computed ahead by threads."""

@@ -73,12 +73,14 @@ class CheckpointsMember(Strict):
     Args:
         checkpoints: the folder of the network, with `fold0`, `fold1` ...
         folds: which of them; all when left out.
+        sha256: of the manifest of what they predict, by `oof` and `test`.
     """
 
     checkpoints: Path
     folds: tuple[int, ...] = ()
     weight: Weight = Fraction(1)
     temperature: Temperature = 1.0
+    sha256: dict[Literal["oof", "test"], str] = {}
 
 
 class SheetMember(Strict):

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from phalanx.core.catalogue import Strict
+from phalanx.mask import components
 from phalanx.mask import runs as run_lengths
 from phalanx.steps._base import Step
 
@@ -33,7 +34,8 @@ class Smooth(Step):
 
         Args:
             operation: `opening` removes spurs and thin bridges, `closing` fills notches and thin gaps.
-            radius: pixels from the centre of the brush to its rim, 1 to 64; the brush is `2 * radius + 1` wide.
+            radius: pixels from the centre of the brush to its rim, 1 to 64; the brush is `2 * radius + 1` wide. A disc
+                costs the square of it: 29 bones of 2048 px take 10 ms with 3, 50 ms with 16, 1 to 2 s with 64.
             shape: `ellipse` (a disc) or `rectangle` (a square).
         """
 
@@ -46,15 +48,20 @@ class Smooth(Step):
 
     def __call__(self, runs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """The smoothed mask."""
+        reach = self.config.radius
+        brush = _brush(self.config.shape, reach)
+        if self.config.operation == "opening":
+            # The brush holds together by sides, so it fits into one object or none. Without the specks, which go
+            # anyway, the box is that of the bone and not of the whole picture.
+            runs = components.remove_small(runs, size, int(brush.sum()), 4)
         if not len(runs):
             return runs
-        reach = self.config.radius
         crop, corner = run_lengths.to_box(runs, size)
         # With a margin as wide as the brush reaches, no pixel of the mask's box depends on what OpenCV takes for the
         # outside. Nothing is ever added outside that box: a disc or a square closes a rectangle to itself.
         framed = np.pad(crop.view(np.uint8), reach)
         operation = cv2.MORPH_OPEN if self.config.operation == "opening" else cv2.MORPH_CLOSE
-        smoothed = cv2.morphologyEx(framed, operation, _brush(self.config.shape, reach))
+        smoothed = cv2.morphologyEx(framed, operation, brush)
         return run_lengths.from_box(smoothed[reach:-reach, reach:-reach].view(np.bool_), corner, size)
 
 
