@@ -50,7 +50,7 @@ def search(
     Writes the recipe NAME.yaml for `phalanx ensemble` and a page NAME.html. A stage whose gain on other groups may be
     luck is left out. Run again after a stop, it goes on. Examples:
 
-    phalanx search runs/phantom -o ensembles/phantom_soft.yaml
+    phalanx search runs/phantom -o ensembles/found.yaml
 
     phalanx search runs/hrnet runs/densenet -o ensembles/final.yaml --stages members,threshold --space probability
     """
