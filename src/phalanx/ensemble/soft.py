@@ -26,6 +26,8 @@ from phalanx.mask import decode, runs
 from phalanx.store.predictions import LEVELS, Store, restore
 
 Space = Literal["logits", "probability"]
+# Top, left, bottom and right, the last two exclusive; four zeros around nothing.
+Box = tuple[int, int, int, int]
 
 # Rows of a plane that are summed over all members before the next are looked at: they stay in the fast cache.
 _ROWS = 128
@@ -137,8 +139,17 @@ class Scene:
 
     def cut(self, label: int, probabilities: Sequence[float]) -> list[np.ndarray]:
         """Runs of one class of an overlapping label space above each of several probabilities."""
-        total, weight = self.plane(label)
-        return [self._above(total, np.float32(_value(one, self.blend.space) * weight)) for one in probabilities]
+        factors = self.blend.factors(label)
+        weight = float(sum(weight for *_, weight in factors))
+        bars = [np.float32(_value(one, self.blend.space) * weight) for one in probabilities]
+        if not self._same:
+            total, _ = self.plane(label)
+            return [self._above(total, bar, self._box(total, bar)) for bar in bars]
+        # The box is found while the sum is still in the fast cache; that of the lowest bar holds the others.
+        total = np.empty(self.geometry.network, np.float32)
+        planes = [self._stacks[place].plane(label) for place, *_ in factors]
+        box = _sum(total, planes, factors, self.blend, inner=self.geometry.inner, bar=decode.margin(min(bars)))
+        return [self._above(total, bar, box) for bar in bars]
 
     def plane(self, label: int) -> tuple[np.ndarray, float]:
         """The weighted sum of a class, float32 in the frame of `geometry`, and the sum of the weights."""
@@ -153,18 +164,21 @@ class Scene:
             return self._shared[label], float(sum(weight for *_, weight in factors))
         planes = [self._stacks[place].plane(label) for place, *_ in factors]
         if self._same:
-            _sum(total, planes, factors, blend)
+            _sum(total, planes, factors, blend, inner=self.geometry.inner, bar=np.float32(np.inf))
         else:
             total.fill(0)
             for plane, factor in zip(planes, factors, strict=True):
                 soft = np.empty(plane.shape, np.float32)
-                _sum(soft, [plane], [factor], blend)
+                _sum(soft, [plane], [factor], blend, inner=plane.shape, bar=np.float32(np.inf))
                 total += self._stacks[factor[0]].geometry.restore(soft)
         return total, float(sum(weight for *_, weight in factors))
 
-    def _above(self, plane: np.ndarray, bar: np.float32) -> np.ndarray:
+    def _box(self, plane: np.ndarray, bar: np.float32) -> Box:
         height, width = self.geometry.inner
-        box = _engine_box(plane[:height, :width], decode.margin(bar))
+        return _engine_box(plane[:height, :width], decode.margin(bar))
+
+    def _above(self, plane: np.ndarray, bar: np.float32, box: Box) -> np.ndarray:
+        height, width = self.geometry.inner
         if box[2] == 0:
             return runs.empty()
         place = decode.Place.around(box, self.geometry)
@@ -248,7 +262,7 @@ def _engine() -> ModuleType | None:
     return _fuse
 
 
-def _engine_box(plane: np.ndarray, bar: np.float32) -> tuple[int, int, int, int]:
+def _engine_box(plane: np.ndarray, bar: np.float32) -> Box:
     fuse = _engine()
     if fuse is not None:
         return fuse.box(plane, bar)
@@ -256,11 +270,12 @@ def _engine_box(plane: np.ndarray, bar: np.float32) -> tuple[int, int, int, int]
 
 
 def _sum(
-    total: np.ndarray, planes: Sequence[np.ndarray], factors: Sequence[tuple[int, np.float32, float]], blend: Blend
-) -> None:
-    """Add the members' planes, each with its factor, in the space of the blend."""
+    total: np.ndarray, planes: Sequence[np.ndarray], factors: Sequence[tuple[int, np.float32, float]], blend: Blend,
+    *, inner: tuple[int, ...], bar: np.float32,
+) -> Box:  # fmt: skip
+    """Add the members' planes, each with its factor, in the space of the blend; the box of what is above `bar`."""
     softened = [_terms(plane, factor, blend) for plane, factor in zip(planes, factors, strict=True)]
-    fuse = _engine()
+    fuse, boxes = _engine(), []
     for first in range(0, len(total), _ROWS):
         part = slice(first, first + _ROWS)
         for index, (plane, factor, shift, table) in enumerate(softened):
@@ -274,6 +289,13 @@ def _sum(
                 fuse.add(total[part], plane[part], factor, shift, index == 0)
             else:
                 fuse.look_up(total[part], plane[part], table, index == 0)
+        if bar < np.inf:
+            top, left, bottom, right = _engine_box(total[part][: max(0, inner[0] - first), : inner[1]], bar)
+            boxes += [(top + first, left, bottom + first, right)] * (bottom > 0)
+    if not boxes:
+        return 0, 0, 0, 0
+    tops, lefts, bottoms, rights = zip(*boxes, strict=True)
+    return min(tops), min(lefts), max(bottoms), max(rights)
 
 
 def _terms(

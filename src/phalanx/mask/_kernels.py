@@ -18,6 +18,10 @@ from phalanx.mask._plain import END
 # More digits may not fit int64: the row is left to `rle.parse`.
 _DIGITS = 18
 _SPACE, _ZERO = 32, 48
+_ZERO_BYTE = np.uint8(_ZERO)
+
+# The four digits of every number below 10,000.
+_QUADS = np.frombuffer("".join(f"{number:04}" for number in range(10_000)).encode(), np.uint8)
 
 
 def _compiled(function: Callable[..., Any]) -> Any:
@@ -33,10 +37,11 @@ def _number(text: np.ndarray, at: int, stop: int) -> Any:
     """The whole number that begins at `at`, and where it ends; -1 when there is none."""
     begin, value = at, 0
     while at < stop:
-        digit = np.int64(text[at]) - _ZERO
-        if digit < 0 or digit > 9:
+        # What is below "0" wraps around to more than 9: one look tells a digit.
+        digit = np.uint8(text[at] - _ZERO_BYTE)
+        if digit > 9:
             break
-        value = value * 10 + digit
+        value = value * 10 + np.int64(digit)
         at += 1
     if at == begin or at - begin > _DIGITS or (at < stop and text[at] != _SPACE):
         return -1, at
@@ -264,8 +269,18 @@ def overlap(
 
 
 @_compiled
-def _put(out: np.ndarray, at: int, value: int) -> int:
-    """Write a number's digits; where they end."""
+def _put_few(out: np.ndarray, at: int, value: int) -> int:
+    """The same below 10,000."""
+    digits = 1 + (value >= 10) + (value >= 100) + (value >= 1000)
+    quad = value * 4 + 4 - digits
+    for place in range(digits):
+        out[at + place] = _QUADS[quad + place]
+    return at + digits
+
+
+@_compiled
+def _put_all(out: np.ndarray, at: int, value: int) -> int:
+    """The same, digit by digit."""
     digits, rest = 1, value
     while rest >= 10:
         rest //= 10
@@ -275,6 +290,21 @@ def _put(out: np.ndarray, at: int, value: int) -> int:
         out[place] = _ZERO + (value - rest * 10)
         value = rest
     return at + digits
+
+
+@_compiled
+def _put(out: np.ndarray, at: int, value: int) -> int:
+    """Write a number's digits; where they end."""
+    if value >= 100_000_000:
+        at = _put_all(out, at, value // 10_000)
+    elif value >= 10_000:
+        at = _put_few(out, at, value // 10_000)
+    else:
+        return _put_few(out, at, value)
+    quad = value % 10_000 * 4
+    for place in range(4):
+        out[at + place] = _QUADS[quad + place]
+    return at + 4
 
 
 @_compiled

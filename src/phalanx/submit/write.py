@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from phalanx.mask.rle import encode
 from phalanx.mask.sheet import Key
 
 Masks = Mapping[str, np.ndarray]
+
+_MARKS = re.compile('[,"\r\n]')
 
 
 def write(
@@ -90,12 +93,13 @@ def lines(keys: Sequence[Key], masks: Pile, dialect: Dialect, size: tuple[int, i
     if dialect.unit == "instance":
         keys, masks = _objects(keys, masks, dialect, size)
     text, ends = pile.write(masks, dialect)
-    data, bounds = text.tobytes(), ends.tolist()
-    empty = dialect.empty.encode() + b"\n"
-    parts = []
+    # A view: the text is copied once, into the result.
+    data, bounds = memoryview(text.data), ends.tolist()
+    empty = dialect.empty.encode()
+    parts: list[bytes | memoryview] = []
     for (image, label), start, stop in zip(keys, bounds[:-1], bounds[1:], strict=True):
-        parts.append((",".join(map(_quoted, dialect.cells(image, label))) + ",").encode())
-        parts.append(data[start:stop] + b"\n" if stop > start else empty)
+        cells = ",".join(map(_quoted, dialect.cells(image, label)))
+        parts += (f"{cells},".encode(), data[start:stop] if stop > start else empty, b"\n")
     return b"".join(parts)
 
 
@@ -147,5 +151,5 @@ def _line(cells: Sequence[str]) -> bytes:
 
 
 def _quoted(cell: str) -> str:
-    needed = any(mark in cell for mark in ',"\r\n') or cell != cell.strip()
+    needed = _MARKS.search(cell) or cell != cell.strip()
     return '"' + cell.replace('"', '""') + '"' if needed else cell
