@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from phalanx.core.progress import track
 from phalanx.ensemble import _tally
 from phalanx.ensemble.members import Member
 from phalanx.mask import decode, runs
-from phalanx.store.predictions import restore
+from phalanx.store.predictions import CLIP, restore
 
 Space = Literal["logits", "probability"]
 
@@ -169,7 +169,8 @@ def build(
     cases = list(truth)
     found = parallel.ordered(lambda case: reader.read(case, truth[case], edges), cases)
     parts = list(track(found, "Reading predictions", len(cases)))
-    strips = [_strip([part[label] for _, part in parts], len(members)) for label in range(len(labels))]
+    # A class at a time, whose pieces are then let go: nothing is held twice.
+    strips = [_strip([part.pop() for _, part in parts], len(members)) for _ in labels.names][::-1]
     sizes = [size for size, _ in parts]
     return Band(cases, sizes, labels.names, space=space, thresholds=thresholds, strips=strips)
 
@@ -200,9 +201,10 @@ class _Reader:
                 seen = f"{case} is {frame.original[0]}x{frame.original[1]} in {member.name}, {size[0]}x{size[1]} before"
                 raise StoreError("a case has two image sizes", seen, "predict the same images")
         pieces = []
+        outside = [_soften(np.float32(-CLIP / temperature), self.space) for temperature in self.temperatures]
         for label, true in enumerate(truth):
             planes = [self._soft(stack.plane(label), place) for place, stack in enumerate(stacks)]
-            pieces.append(_piece(planes, frames, true, edges, SCALE[self.space]))
+            pieces.append(_piece(planes, (frames, outside), true, edges, SCALE[self.space]))
         return size, pieces
 
     def _soft(self, plane: np.ndarray, place: int) -> np.ndarray:
@@ -211,7 +213,7 @@ class _Reader:
         return _soften(logits / np.float32(self.temperatures[place]), self.space)
 
 
-def _soften(logits: np.ndarray, space: Space) -> np.ndarray:
+def _soften(logits: Any, space: Space) -> Any:
     return logits if space == "logits" else 1 / (1 + np.exp(-logits))
 
 
@@ -221,10 +223,14 @@ def _values(probability: np.ndarray, space: Space) -> np.ndarray:
 
 
 def _piece(
-    planes: Sequence[np.ndarray], frames: Sequence[Geometry], truth: np.ndarray, edges: np.ndarray, scale: float
+    planes: Sequence[np.ndarray],
+    ways: tuple[Sequence[Geometry], Sequence[Any]],
+    truth: np.ndarray,
+    edges: np.ndarray,
+    scale: float,
 ) -> _Piece:
-    size = frames[0].original
-    crop, (top, left) = _enlarged(planes, frames, float(edges[0]))
+    size = ways[0][0].original
+    crop, (top, left) = _enlarged(planes, *ways, float(edges[0]))
     codes = np.clip(np.round(crop * scale), -32767, 32767).astype(np.int16)
     low, high = np.round(edges * scale)
     positive = codes.max(0, initial=-32767) > low
@@ -238,15 +244,16 @@ def _piece(
 
 
 def _enlarged(
-    planes: Sequence[np.ndarray], frames: Sequence[Geometry], low: float
+    planes: Sequence[np.ndarray], frames: Sequence[Geometry], outside: Sequence[Any], low: float
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """Members' planes `(m, h, w)` at the original size, cut to where one of them is above `low`, and its corner."""
-    if all(frame == frames[0] for frame in frames):
+    if frames[0].crop is None and all(frame == frames[0] for frame in frames):
         place = decode.Place.of(np.maximum.reduce(planes) > low, frames[0])
         if place is None:
             return np.empty((len(planes), 0, 0), np.float32), (0, 0)
         return np.stack([place.enlarge(plane) for plane in planes]), place.corner
-    whole = np.stack([frame.restore(plane) for plane, frame in zip(planes, frames, strict=True)])
+    parts = zip(frames, planes, outside, strict=True)
+    whole = np.stack([frame.restore(plane, float(unseen)) for frame, plane, unseen in parts])
     top, left, bottom, right = runs.box(runs.from_mask(whole.max(0) > low), frames[0].original)
     return whole[:, top:bottom, left:right], (top, left)
 

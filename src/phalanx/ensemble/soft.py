@@ -23,7 +23,7 @@ from phalanx.core.geometry import Geometry
 from phalanx.core.labels import LabelSpace
 from phalanx.ensemble.members import Member, Stack, StoreMember
 from phalanx.mask import decode, runs
-from phalanx.store.predictions import LEVELS, Store, restore
+from phalanx.store.predictions import CLIP, LEVELS, Store, restore
 
 Space = Literal["logits", "probability"]
 # Top, left, bottom and right, the last two exclusive; four zeros around nothing.
@@ -125,7 +125,7 @@ class Scene:
         self.blend, self._stacks = blend, stacks
         frames = [stack.geometry for stack in stacks]
         self.size = frames[0].original
-        self._same = all(frame == frames[0] for frame in frames)
+        self._same = frames[0].crop is None and all(frame == frames[0] for frame in frames)
         self.geometry = frames[0] if self._same else Geometry.fit(self.size, self.size, keep_aspect=False)
         self._shared: np.ndarray | None = None
 
@@ -170,7 +170,10 @@ class Scene:
             for plane, factor in zip(planes, factors, strict=True):
                 soft = np.empty(plane.shape, np.float32)
                 _sum(soft, [plane], [factor], blend, inner=plane.shape, bar=np.float32(np.inf))
-                total += self._stacks[factor[0]].geometry.restore(soft)
+                # Out of its crop a member says no, as surely as a store can.
+                outside = np.full((1, 1), -CLIP, np.float32)
+                _sum(outside, [outside.copy()], [factor], blend, inner=(1, 1), bar=np.float32(np.inf))
+                total += self._stacks[factor[0]].geometry.restore(soft, float(outside[0, 0]))
         return total, float(sum(weight for *_, weight in factors))
 
     def _box(self, plane: np.ndarray, bar: np.float32) -> Box:
@@ -191,7 +194,8 @@ class Scene:
         shares = np.exp(logits)
         shares /= shares.sum(0)
         frame = self._stacks[place].geometry
-        return shares if self._same else np.stack([frame.restore(plane) for plane in shares])
+        # Out of a crop there is background.
+        return shares if self._same else np.stack([frame.restore(part, float(not n)) for n, part in enumerate(shares)])
 
 
 def check(members: Sequence[Member], labels: LabelSpace) -> None:

@@ -59,6 +59,8 @@ def _winners(logits: np.ndarray, geometry: Geometry, labels: LabelSpace) -> list
 
 def _above(plane: np.ndarray, geometry: Geometry, threshold: np.float32) -> np.ndarray:
     """Runs of the restored plane above the threshold."""
+    if geometry.crop is not None:
+        return runs.from_mask(geometry.restore(plane) > threshold)
     inner = np.asarray(plane[: geometry.inner[0], : geometry.inner[1]], np.float32)
     place = Place.of(inner > margin(threshold), geometry)
     if place is None:
@@ -101,7 +103,8 @@ class Place:
 
     @classmethod
     def around(cls, box: tuple[int, int, int, int], geometry: Geometry) -> Place:
-        """Around a box `(top, left, bottom, right)` of the network's frame, the last two exclusive."""
+        """Around a box `(top, left, bottom, right)` of the network's frame, the last two exclusive; without a crop."""
+        assert geometry.crop is None, "a crop has to be restored as a whole"
         found = []
         for axis in (0, 1):
             first, end = box[axis], box[axis + 2]
