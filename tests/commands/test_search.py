@@ -1,6 +1,7 @@
 """`phalanx search` on made-up predictions of phantom hands, and the ensemble that it leads to."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,11 +68,23 @@ def test_a_recipe_a_page_and_a_score_that_holds(call, hands):
 
 def test_the_order_of_the_members_does_not_matter(call, hands):
     folders = [hands / "predictions" / name for name in ("model3", "model1", "model2")]
-    quick = ("--truth", hands, "--stages", "members", "--folds", "3")
+    quick = ("--truth", hands, "--stages", "members", "--folds", "2")
     assert call("search", *folders, "-o", "a.yaml", *quick)[0] == 0
     assert call("search", *folders[::-1], "-o", "b.yaml", *quick)[0] == 0
     first, second = (yaml.safe_load(Path(name).read_text()) for name in ("a.yaml", "b.yaml"))
     assert first == second
+
+
+def test_a_copy_changes_nothing(call, hands, tmp_path):
+    folders = [hands / "predictions" / name for name in ("model1", "model2")]
+    shutil.copytree(folders[0] / "oof.zarr", tmp_path / "copies" / "oof.zarr")
+    quick = ("--truth", hands, "--stages", "members", "--folds", "2")
+    assert call("search", *folders, "-o", "a.yaml", *quick)[0] == 0
+    status, out, _ = call("search", *folders, "copies", "-o", "b.yaml", *quick)
+    assert status == 0 and "is a copy of another member and was left out" in out
+    first, second = (yaml.safe_load(Path(name).read_text()) for name in ("a.yaml", "b.yaml"))
+    assert first["scores"] == second["scores"]
+    assert [member["weight"] for member in first["members"]] == [member["weight"] for member in second["members"]]
 
 
 def test_steps_probability_and_temperatures(call, hands):

@@ -95,7 +95,9 @@ def work(
     """
     paths = _oof.stores(runs)
     # In the order of what they say, so that a search does not depend on how its members were listed.
-    opened = sorted((Store(path) for path in paths), key=lambda store: store.digest())
+    named = sorted((Store(path) for path in paths), key=lambda store: store.digest())
+    # A copy says nothing new, and would count twice in the plain mean.
+    opened = list({store.digest(): store for store in reversed(named)}.values())[::-1]
     cases = _oof.shared(opened, settings.partial)
     truth = _oof.truth(paths[0], told, reading)
     members = [StoreMember(store, opened[0].labels) for store in opened]
@@ -112,6 +114,9 @@ def work(
         scorer, groups, stages=settings.stages, folds=settings.folds, seed=settings.seed, always=settings.always
     ).run(kept)
     report = _report(scorer, found, groups, [store.path for store in opened], temperatures)
+    report["warnings"] += [
+        f"{store.path} is a copy of another member and was left out" for store in named if store not in opened
+    ]
     recipe = _search_recipe.described(
         band, found.choice, opened, temperatures, report=report, dialect=settings.dialect, folder=output.parent
     )
