@@ -90,8 +90,8 @@ def test_a_copy_changes_nothing(call, hands, tmp_path):
 def test_steps_probability_and_temperatures(call, hands):
     folders = [hands / "predictions" / name for name in ("model1", "model2")]
     told = ("--stages", "steps", "--folds", "2", "--always", "--space", "probability", "--calibrate", "--limit", "0.8")
-    status, _, _ = call("search", *folders, "--truth", hands, "-o", "c.yaml", *told)
-    assert status == 0
+    status, out, _ = call("search", *folders, "--truth", hands, "-o", "c.yaml", *told)
+    assert status == 0 and "temperatures were fitted on all cases" in out
     recipe = yaml.safe_load(Path("c.yaml").read_text())
     assert recipe["space"] == "probability"
     assert all(member["temperature"] > 0 for member in recipe["members"])

@@ -56,6 +56,8 @@ def test_little_is_kept(world, monkeypatch):
     for row, table in zip(([1, 0], [0, 1], [1, 1]), expected, strict=True):
         assert np.array_equal(forgetful.table(Choice.plain(forgetful.band, row)), table)
     assert len(forgetful._tables) == 1
+    stepped = Choice(((1, 0), (1, 1)), (40, 40), ((step_of("fill_holes"),), (step_of("keep_largest"),)))
+    assert np.array_equal(forgetful.table(stepped), plain.table(stepped))
 
 
 def test_fits_may_look_at_fewer_pixels(world):

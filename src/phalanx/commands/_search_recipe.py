@@ -71,7 +71,7 @@ def _member(store: Store, weight: int, temperature: float, folder: Path) -> dict
     whole = store.path.resolve()
     values: dict[str, Any] = {"weight": weight}
     if temperature != 1:
-        values["temperature"] = round(temperature, 4)
+        values["temperature"] = temperature
     if whole.name != "oof.zarr":
         return {"store": os.path.relpath(whole, folder.resolve()), **values, "sha256": store.digest()}
     digests = {"oof": store.digest()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,11 +105,13 @@ def work(
     known = truth.of(cases)
     temperatures = [1.0] * len(members)
     if settings.calibrate:
-        temperatures = calibrate.temperatures(bands.build(members, known, limit=settings.limit))
+        first = bands.build(members, known, limit=settings.limit)
+        # As the recipe will have them.
+        temperatures = [round(one, 4) for one in calibrate.temperatures(first)]
     band = bands.build(members, known, space=settings.space, temperatures=temperatures, limit=settings.limit)
     scorer = Scorer(band, list(known.values()), settings.metric)
     groups = [truth.cases[name].group for name in cases]
-    kept = output.with_name(f".{output.stem}.search-{_digest(opened, settings)}.json")
+    kept = output.with_name(f".{output.stem}.search-{_digest(opened, known, settings)}.json")
     found = Search(
         scorer, groups, stages=settings.stages, folds=settings.folds, seed=settings.seed, always=settings.always
     ).run(kept)
@@ -117,6 +119,8 @@ def work(
     report["warnings"] += [
         f"{store.path} is a copy of another member and was left out" for store in named if store not in opened
     ]
+    if settings.calibrate:
+        report["warnings"].append("temperatures were fitted on all cases; the nested scores are not blind to them")
     recipe = _search_recipe.described(
         band, found.choice, opened, temperatures, report=report, dialect=settings.dialect, folder=output.parent
     )
@@ -126,10 +130,14 @@ def work(
     return Searched(found, report)
 
 
-def _digest(opened: Sequence[Store], settings: Settings) -> str:
-    """What a search depends on, as a short name."""
-    text = f"{[store.digest() for store in opened]} {settings}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _digest(opened: Sequence[Store], known: Mapping[str, Sequence[np.ndarray]], settings: Settings) -> str:
+    """What a search depends on, its truth included, as a short name."""
+    total = hashlib.sha256(f"{[store.digest() for store in opened]} {settings}".encode())
+    for name, masks in known.items():
+        total.update(name.encode())
+        for mask in masks:
+            total.update(len(mask).to_bytes(8, "little") + mask.tobytes())
+    return total.hexdigest()[:12]
 
 
 def _check_classes(store: Store, classes: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from phalanx.core import catalogue, parallel
 from phalanx.ensemble.band import Band
 from phalanx.mask import runs
+from phalanx.steps._base import Cut
 
 # Tables that are kept, in bytes; a table not kept is counted again.
 _KEPT = 1_000_000_000
@@ -100,15 +101,15 @@ class Scorer:
 
     def _curves(self, band: Band, wanted: Sequence[tuple[int, Weights]]) -> list[np.ndarray]:
         keys = [(band.step, label, simplest(weights)) for label, weights in wanted]
-        missing = [key for key in keys if key not in self._tables]
+        # Held here first: what is kept next may push them out.
+        found = {key: self._tables[key] for key in keys if key in self._tables}
+        for key in found:
+            self._tables.move_to_end(key)
+        missing = [key for key in keys if key not in found]
         counted = parallel.ordered(lambda key: band.counts(key[1], key[2]), missing, 1 if len(missing) < 2 else 0)
-        found = {key: self.metric(counts).astype(np.float32) for key, counts in zip(missing, counted, strict=True)}
-        for key, table in found.items():
-            self._keep(key, table)
-        for key in keys:
-            if key not in found:
-                found[key] = self._tables[key]
-                self._tables.move_to_end(key)
+        for key, counts in zip(missing, counted, strict=True):
+            found[key] = self.metric(counts).astype(np.float32)
+            self._keep(key, found[key])
         return [found[key] for key in keys]
 
     def table(self, choice: Choice) -> np.ndarray:
@@ -127,11 +128,12 @@ class Scorer:
             if steps
         }
         missing = [label for label, key in keys.items() if key not in self._tables]
-        for label, counts in zip(
-            missing, parallel.ordered(lambda one: self._stepped(*keys[one]), missing), strict=True
-        ):
-            self._keep(keys[label], self.metric(counts))
-        return {label: self._tables[key] for label, key in keys.items()}
+        found = {label: self._tables[key] for label, key in keys.items() if key in self._tables}
+        counted = parallel.ordered(lambda one: self._stepped(*keys[one]), missing)
+        for label, counts in zip(missing, counted, strict=True):
+            found[label] = self.metric(counts)
+            self._keep(keys[label], found[label])
+        return found
 
     def _stepped(self, label: int, weights: Weights, at: int, steps: Steps) -> np.ndarray:
         masks = apply(self.band, label, weights, at, steps)
@@ -148,8 +150,6 @@ class Scorer:
 
 def apply(band: Band, label: int, weights: Weights, at: int, steps: Steps) -> list[np.ndarray]:
     """Masks of a class after its steps, one a case."""
-    from phalanx.steps._base import Cut
-
     built = [built_step(step) for step in steps]
     if built and isinstance(built[0], Cut):
         cut, rest = built[0], built[1:]

@@ -30,7 +30,6 @@ from phalanx.train.adapter import Adapter, Truth
 from phalanx.train.checkpoints import WholeFiles, load_weights, save_weights
 from phalanx.train.history import History
 from phalanx.train.settings import TrainConfig
-from phalanx.train.watch import Watch, Watcher
 
 _LOG = logging.getLogger("phalanx")
 
@@ -45,20 +44,8 @@ def fit(
     config: TrainConfig,
     folder: Path,
     seed: int,
-    watch: Watcher | None = None,
 ) -> dict[str, Any]:
     """Train `method` to the end and leave it with the weights that predict.
-
-    Args:
-        method: the learning rule.
-        train: its batches.
-        validation: the held-out batches.
-        truth: of the held-out cases.
-        labels: the label space.
-        config: the `train:` section.
-        folder: of the fold.
-        seed: of everything that is drawn.
-        watch: called with (epoch, validation Dice) after each validation; what it raises ends the training.
 
     Returns:
         What `fold.json` holds: val_dice, epoch (of the kept weights), epochs, steps, seconds, precision, parameters.
@@ -70,7 +57,7 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     adapter = Adapter(method.to(memory_format=torch.channels_last), config, labels, truth, seed)  # type: ignore[call-overload]
     adapter.method = torch.compile(method) if config.compile else method  # type: ignore[assignment]
-    trainer = _trainer(config, folder, watch)
+    trainer = _trainer(config, folder)
     last, started = folder / "last.ckpt", time.monotonic()
     resumed = last if last.is_file() else None
     if resumed is None or not _stopped_early(resumed):
@@ -106,14 +93,12 @@ def _checkpoints(config: TrainConfig, folder: Path) -> list[ModelCheckpoint]:
     return [best, last]
 
 
-def _trainer(config: TrainConfig, folder: Path, watch: Watcher | None) -> lightning.Trainer:
+def _trainer(config: TrainConfig, folder: Path) -> lightning.Trainer:
     shown = sys.stderr.isatty()
     callbacks: list[Any] = [
         History(folder / "metrics.csv", None if shown else _LOG.info),
         *_checkpoints(config, folder),
     ]
-    if watch is not None:
-        callbacks.append(Watch(watch))
     if shown:
         callbacks.append(RichProgressBar())
     if config.patience:
