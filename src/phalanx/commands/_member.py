@@ -28,6 +28,7 @@ from phalanx.predict import predictor
 from phalanx.store.predictions import Writer
 from phalanx.train import fit
 from phalanx.train.checkpoints import load_weights
+from phalanx.train.watch import Watcher
 
 
 class Member:
@@ -65,7 +66,7 @@ class Member:
             _cases.fill([*self.cases.train.values(), *self.cases.test.values()], self.cache)
         for fold in self.folds:
             with self.run.timed(f"train {self.title} fold {fold}".replace("  ", " ")):
-                self._train(fold)
+                self.train(fold)
         with self.run.timed("predict"):
             for part in ("oof", "test") if self.cases.test else ("oof",):
                 if not (self.folder / f"{part}.zarr").exists():
@@ -90,7 +91,8 @@ class Member:
         counted = torch.from_numpy(np.ones(len(labels)) if counts is None else counts)
         return catalogue.build("methods", experiment.method, make_net, labels, loss, counted)
 
-    def _train(self, fold: int) -> None:
+    def train(self, fold: int, watch: Watcher | None = None) -> None:
+        """Train one fold, unless it is done; see `fit` for `watch`."""
         folder = self.folder / f"fold{fold}"
         if (folder / "fold.json").is_file():
             return
@@ -107,8 +109,9 @@ class Member:
         truth = {case.id: _truth(self.cache, case) for case in held}
         LOG.info("%s fold %d: %d cases to learn from, %d held out", self.title, fold, len(train), len(held))
         summary = fit.fit(
-            method, batches, held_batches, truth, labels=self.cases.labels, config=config, folder=folder, seed=seed
-        )
+            method, batches, held_batches, truth, labels=self.cases.labels, config=config, folder=folder, seed=seed,
+            watch=watch,
+        )  # fmt: skip
         dice = summary["val_dice"]
         said = "not measured" if dice is None else f"{dice:.4f}"
         LOG.info(

@@ -84,6 +84,20 @@ def validate(schema: type[Schema], values: dict[str, Any]) -> Schema:
     raise ConfigError(wrong, seen, f"{fix} Also: {'; '.join(others)}" if others else fix)
 
 
+def keys_at(schema: type[BaseModel], path: tuple[Any, ...], values: Any) -> list[str]:
+    """Valid keys of the mapping at `path`."""
+    model: Any = schema
+    for part in path:
+        values = values.get(part) if isinstance(values, dict) else values[part] if isinstance(values, list) else None
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return []
+        field = model.model_fields.get(str(part))
+        if field is None:
+            return []
+        model = _model_of(field.annotation, field.metadata, values)
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
 def to_yaml(values: Any) -> str:
     """A resolved configuration as YAML text, keys in their order."""
     plain = values.model_dump(mode="json") if isinstance(values, BaseModel) else values
@@ -128,7 +142,7 @@ def _problem(schema: type[BaseModel], values: Any, item: Any) -> tuple[str, str,
     path = tuple(part for part in item["loc"] if not _is_tag(part, item["loc"], values))
     key = ".".join(map(str, path))
     if item["type"] == "extra_forbidden":
-        siblings = _keys_at(schema, path[:-1], values)
+        siblings = keys_at(schema, path[:-1], values)
         hint = catalogue.nearest(str(path[-1]), [".".join((*map(str, path[:-1]), name)) for name in siblings] or [key])
         close = catalogue.nearest(str(path[-1]), siblings) if siblings else hint
         return "unknown key", f"{key}={item['input']!r}", close
@@ -148,20 +162,6 @@ def _is_tag(part: Any, loc: tuple[Any, ...], values: Any) -> bool:
     for step in loc[: loc.index(part)]:
         at = at.get(step, at) if isinstance(at, dict) else at
     return isinstance(part, str) and isinstance(at, dict) and part not in at and at.get("name") == part
-
-
-def _keys_at(schema: type[BaseModel], path: tuple[Any, ...], values: Any) -> list[str]:
-    """Valid keys of the mapping at `path`."""
-    model: Any = schema
-    for part in path:
-        values = values.get(part) if isinstance(values, dict) else values[part] if isinstance(values, list) else None
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return []
-        field = model.model_fields.get(str(part))
-        if field is None:
-            return []
-        model = _model_of(field.annotation, field.metadata, values)
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 
 def _model_of(annotation: Any, metadata: list[Any], values: Any) -> Any:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -30,6 +32,7 @@ from phalanx.train.adapter import Adapter, Truth
 from phalanx.train.checkpoints import WholeFiles, load_weights, save_weights
 from phalanx.train.history import History
 from phalanx.train.settings import TrainConfig
+from phalanx.train.watch import Watch, Watcher
 
 _LOG = logging.getLogger("phalanx")
 
@@ -44,8 +47,20 @@ def fit(
     config: TrainConfig,
     folder: Path,
     seed: int,
+    watch: Watcher | None = None,
 ) -> dict[str, Any]:
     """Train `method` to the end and leave it with the weights that predict.
+
+    Args:
+        method: the learning rule.
+        train: its batches.
+        validation: the held-out batches.
+        truth: of the held-out cases.
+        labels: the label space.
+        config: the `train:` section.
+        folder: of the fold.
+        seed: of everything that is drawn.
+        watch: called with (epoch, validation Dice) after each validation; what it raises ends the training.
 
     Returns:
         What `fold.json` holds: val_dice, epoch (of the kept weights), epochs, steps, seconds, precision, parameters.
@@ -57,14 +72,12 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     adapter = Adapter(method.to(memory_format=torch.channels_last), config, labels, truth, seed)  # type: ignore[call-overload]
     adapter.method = torch.compile(method) if config.compile else method  # type: ignore[assignment]
-    trainer = _trainer(config, folder)
+    trainer = _trainer(config, folder, watch)
     last, started = folder / "last.ckpt", time.monotonic()
     resumed = last if last.is_file() else None
     if resumed is None or not _stopped_early(resumed):
-        with _quiet():
+        with _quiet(), _stoppable(trainer):
             trainer.fit(adapter, train, validation, ckpt_path=resumed, weights_only=True)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
         # The last epoch need not be one of those that are validated and saved.
         trainer.save_checkpoint(last)
     return _finish(method, config, folder, started)
@@ -93,12 +106,14 @@ def _checkpoints(config: TrainConfig, folder: Path) -> list[ModelCheckpoint]:
     return [best, last]
 
 
-def _trainer(config: TrainConfig, folder: Path) -> lightning.Trainer:
+def _trainer(config: TrainConfig, folder: Path, watch: Watcher | None) -> lightning.Trainer:
     shown = sys.stderr.isatty()
     callbacks: list[Any] = [
         History(folder / "metrics.csv", None if shown else _LOG.info),
         *_checkpoints(config, folder),
     ]
+    if watch is not None:
+        callbacks.append(Watch(watch))
     if shown:
         callbacks.append(RichProgressBar())
     if config.patience:
@@ -152,6 +167,22 @@ def _finish(method: nn.Module, config: TrainConfig, folder: Path, started: float
     files.write_text(folder / "fold.json", json.dumps(summary, indent=2) + "\n")
     (folder / "last.ckpt").unlink()
     return summary
+
+
+@contextmanager
+def _stoppable(trainer: lightning.Trainer) -> Iterator[None]:
+    """Ctrl-C stays Ctrl-C: Lightning ends the process instead, with status 1, and no longer hears a second one."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from None
+    if trainer.interrupted:
+        raise KeyboardInterrupt
 
 
 @contextmanager
