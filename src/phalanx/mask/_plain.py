@@ -14,6 +14,21 @@ END = 2**62
 _ALLOWED = b"0123456789 "
 
 
+def separators(text: np.ndarray, out: np.ndarray) -> int:
+    """Where commas and line ends are.
+
+    Args:
+        text: uint8.
+        out: int64, written; as long as the text.
+
+    Returns:
+        How many there are.
+    """
+    found = np.flatnonzero((text == 10) | (text == 44))
+    out[: len(found)] = found
+    return len(found)
+
+
 def parse(
     text: np.ndarray,
     spans: np.ndarray,
@@ -135,7 +150,7 @@ def write(bounds: np.ndarray, heads: np.ndarray, base: int, relative: bool, out:
         heads: int64 `(rows + 1,)`.
         base: the number of the first pixel.
         relative: whether starts are counted from the end of the run before.
-        out: uint8, written; a mask takes at most 20 bytes an entry.
+        out: uint8, written, 16 bytes longer than the texts; a mask takes at most 20 bytes an entry.
         ends: int64 `(rows + 1,)`, where each text begins, written.
 
     Returns:
