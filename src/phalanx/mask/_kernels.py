@@ -13,7 +13,7 @@ import numpy as np
 from phalanx.mask import _sweep
 from phalanx.mask._compile import compiled
 from phalanx.mask._plain import END
-from phalanx.mask._words import equal, put_word, trailing_zeros, word
+from phalanx.mask._words import equal, trailing_zeros, word
 
 # More digits may not fit int64: the row is left to `rle.parse`.
 _DIGITS = 18
@@ -27,7 +27,8 @@ _PAIRS, _OUTER, _INNER = np.uint64(0xFF000000FF), np.uint64(0x000F424000000064),
 _ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 _8, _16, _32, _63, _64 = (np.uint64(number) for number in (8, 16, 32, 63, 64))
 
-_TEN_THOUSAND, _LAST = np.uint64(10_000), np.uint64(1 << 56)
+# The four digits of every number below 10,000.
+_QUADS = np.frombuffer("".join(f"{number:04}" for number in range(10_000)).encode(), np.uint8)
 
 
 @compiled
@@ -221,35 +222,18 @@ def overlap(
 
 
 @compiled
-def _put(out: np.ndarray, at: int, value: int, behind: int) -> int:
-    """Write a number's digits and one character behind them; where they end. Up to 16 bytes are written over."""
-    if value >= 100_000_000:
-        at = _put_many(out, at, value // 100_000_000)
-        return _put_eight(out, at, value % 100_000_000, 0, behind)
-    return _put_eight(out, at, value, 1, behind)
+def _put_few(out: np.ndarray, at: int, value: int) -> int:
+    """The same below 10,000."""
+    digits = 1 + (value >= 10) + (value >= 100) + (value >= 1000)
+    quad = value * 4 + 4 - digits
+    for place in range(digits):
+        out[at + place] = _QUADS[quad + place]
+    return at + digits
 
 
 @compiled
-def _put_eight(out: np.ndarray, at: int, value: int, trimmed: int, behind: int) -> Any:
-    """The same below 100,000,000: eight digits at once, in four, then pairs, then single digits of a word."""
-    whole = np.uint64(value)
-    high = whole // _TEN_THOUSAND
-    fours = high | (whole - high * _TEN_THOUSAND) << _32
-    hundreds = ((fours * np.uint64(10486)) >> np.uint64(20)) & np.uint64(0x7F0000007F)
-    pairs = hundreds | (fours - hundreds * np.uint64(100)) << _16
-    tens = ((pairs * np.uint64(103)) >> np.uint64(10)) & np.uint64(0x000F000F000F000F)
-    digits = tens | (pairs - tens * np.uint64(10)) << _8
-    # Leading zeros are the lowest bytes; the last digit stays, whatever it is.
-    zeros = (trailing_zeros(digits | _LAST) >> np.uint64(3)) * np.uint64(trimmed)
-    put_word(out, at, (digits | _ZEROS) >> (zeros << np.uint64(3)))
-    end = at + 8 - np.int64(zeros)
-    out[end] = behind
-    return end
-
-
-@compiled
-def _put_many(out: np.ndarray, at: int, value: int) -> int:
-    """Digit by digit."""
+def _put_all(out: np.ndarray, at: int, value: int) -> int:
+    """The same, digit by digit."""
     digits, rest = 1, value
     while rest >= 10:
         rest //= 10
@@ -262,6 +246,21 @@ def _put_many(out: np.ndarray, at: int, value: int) -> int:
 
 
 @compiled
+def _put(out: np.ndarray, at: int, value: int) -> int:
+    """Write a number's digits; where they end."""
+    if value >= 100_000_000:
+        at = _put_all(out, at, value // 10_000)
+    elif value >= 10_000:
+        at = _put_few(out, at, value // 10_000)
+    else:
+        return _put_few(out, at, value)
+    quad = value % 10_000 * 4
+    for place in range(4):
+        out[at + place] = _QUADS[quad + place]
+    return at + 4
+
+
+@compiled
 def write(bounds: np.ndarray, heads: np.ndarray, base: int, relative: bool, out: np.ndarray, ends: np.ndarray) -> int:
     """See `_plain.write`."""
     at = 0
@@ -269,11 +268,13 @@ def write(bounds: np.ndarray, heads: np.ndarray, base: int, relative: bool, out:
         ends[row] = at
         last = -base
         for k in range(heads[row], heads[row + 1] - 1, 2):
-            at = _put(out, at, bounds[k] - last, _SPACE) + 1
-            at = _put(out, at, bounds[k + 1] - bounds[k], _SPACE) + 1
+            if k > heads[row]:
+                out[at] = _SPACE
+                at += 1
+            at = _put(out, at, bounds[k] - last)
+            out[at] = _SPACE
+            at = _put(out, at + 1, bounds[k + 1] - bounds[k])
             if relative:
                 last = bounds[k + 1] - base
-        # No space behind the last one.
-        at -= at > ends[row]
     ends[len(heads) - 1] = at
     return at

@@ -150,7 +150,7 @@ def write(bounds: np.ndarray, heads: np.ndarray, base: int, relative: bool, out:
         heads: int64 `(rows + 1,)`.
         base: the number of the first pixel.
         relative: whether starts are counted from the end of the run before.
-        out: uint8, written, 16 bytes longer than the texts; a mask takes at most 20 bytes an entry.
+        out: uint8, written; a mask takes at most 20 bytes an entry.
         ends: int64 `(rows + 1,)`, where each text begins, written.
 
     Returns:

@@ -40,17 +40,6 @@ def word(typingctx, text, at):
 
 
 @_instruction
-def put_word(typingctx, out, at, value):
-    """Write eight characters from `at` on; all must be within the array."""
-
-    def code(context, builder, signature, arguments):
-        builder.store(arguments[2], _place(context, builder, signature.args[0], arguments, _WORD), align=1)
-        return context.get_dummy_value()
-
-    return types.void(out, types.int64, types.uint64), code
-
-
-@_instruction
 def equal(typingctx, text, at, character):
     """Which of the 64 characters from `at` on are this one, the first in the lowest bit."""
 

@@ -198,8 +198,7 @@ def write(pile: Pile, dialect: Dialect) -> tuple[np.ndarray, np.ndarray]:
     entries = pile.bounds[pile.heads[0] : pile.heads[-1]]
     # END is no number to be written; the others decide how many digits there are.
     largest = int(entries[entries < _plain.END].max(initial=0)) + 1
-    # Digits are written eight at a time.
-    out = np.empty(len(entries) * (len(str(largest)) + 1) + 16, np.uint8)
+    out = np.empty(len(entries) * (len(str(largest)) + 1), np.uint8)
     ends = np.empty(len(pile.heads), np.int64)
     fill = engine().write(pile.bounds, pile.heads, dialect.base, dialect.relative, out, ends)
     return out[:fill], ends
