@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from phalanx import __version__
-from phalanx.commands import _cases
+from phalanx.commands import _cases, _memory_plan
 from phalanx.commands._cases import Cases
 from phalanx.commands._experiment import Experiment
 from phalanx.commands._run_folder import LOG, RunFolder
@@ -26,7 +26,8 @@ from phalanx.data.cache import Cache
 from phalanx.data.views import Views
 from phalanx.predict import predictor
 from phalanx.store.predictions import Writer
-from phalanx.train import fit
+from phalanx.train import fit, shortage
+from phalanx.train.adapter import memory_format
 from phalanx.train.checkpoints import load_weights
 from phalanx.train.watch import Watcher
 
@@ -101,7 +102,7 @@ class Member:
         method = self.method(fold, counts, shares)
         config, seed = self.experiment.train, _mix(self.experiment.seed, fold)
         batches = loaders.loader(
-            self._data(train, self.training, seed), config.batch_size, workers=config.workers, shuffle=True
+            self._data(train, self.training, seed), _memory_plan.batch_size(self), workers=config.workers, shuffle=True
         )
         held_batches = loaders.loader(
             self._data(held, self.evaluation, seed), self.experiment.predict.batch_size, workers=0, shuffle=False
@@ -141,13 +142,14 @@ class Member:
     def _predict(self, folds: list[int], cases: list[Case], writer: Writer, title: str) -> None:
         predictors = [self._predictor(fold) for fold in folds]
         precision = json.loads((self.folder / f"fold{folds[0]}" / "fold.json").read_text())["precision"]
-        predictor.into_store(predictors, self._batches(cases, writer, title), writer, precision=precision)
+        with shortage.told("predicting", "lower predict.batch_size"):
+            predictor.into_store(predictors, self._batches(cases, writer, title), writer, precision=precision)
 
     def _predictor(self, fold: int) -> Callable[[Tensor], Tensor]:
         method = self.method(fold)
         load_weights(method, self.folder / f"fold{fold}" / "weights.safetensors")
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        method = method.to(device, memory_format=torch.channels_last).eval()
+        method = method.to(device, memory_format=memory_format(self.experiment.train)).eval()
         return predictor.flipped(method.predict, self.experiment.predict.flips)
 
     def _batches(
