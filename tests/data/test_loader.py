@@ -42,7 +42,8 @@ def test_batches_have_the_documented_shapes(dataset: CaseDataset) -> None:
     assert len(batches) == 2  # seven cases, the last one is left out
     assert batches[0].x.shape == (3, 1, 32, 64)
     assert batches[0].x.dtype == torch.float32
-    assert batches[0].y.shape == (3, 2, 32, 64)
+    assert batches[0].y.shape == (3, 1, 32, 64)  # both classes in one byte
+    assert LABELS.unpack(batches[0].y).shape == (3, 2, 32, 64)
     assert batches[0].y.dtype == torch.uint8
 
 

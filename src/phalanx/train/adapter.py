@@ -96,9 +96,11 @@ class Adapter(lightning.LightningModule):
         self.log("val_dice", float(dice.mean(0).mean()), prog_bar=True)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move a batch's tensors, images in channels-last order, as the network's weights are."""
+        """Move a batch's tensors, images in channels-last order, as the network's weights are; unpack labels there."""
         batch.x = batch.x.to(device, non_blocking=True, memory_format=torch.channels_last)
-        batch.y = batch.y.to(device, non_blocking=True)
+        batch.y = self.labels.unpack(batch.y.to(device, non_blocking=True))
+        if batch.other is not None:
+            batch.other = self.labels.unpack(batch.other.to(device, non_blocking=True))
         return batch
 
 
