@@ -32,7 +32,7 @@ class Tile:
     """
 
     image: np.ndarray
-    masks: Mapping[str, np.ndarray]
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
     faint: Mapping[str, np.ndarray] = field(default_factory=dict)
     caption: str = ""
 
