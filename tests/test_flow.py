@@ -45,6 +45,8 @@ def test_from_polygon_to_picture(tmp_path: Path) -> None:
     cases = CaseDataset(dataset.train, cache, Views([], (0.12,), (0.17,)), dataset.labels, seed=0)
     batch = next(iter(loader(cases, 2, workers=0, shuffle=False)))
     assert batch.x.shape == (2, 1, 64, 64)
+    assert batch.y.shape == (2, 4, 64, 64)  # 29 classes in 4 bytes
+    batch.y = dataset.labels.unpack(batch.y)
     assert batch.y.shape == (2, 29, 64, 64)
 
     # batches -> a network

@@ -92,7 +92,7 @@ def cache_of(member: Experiment, labels: LabelSpace) -> Cache:
     """The cache that a member's networks look into."""
     data = member.data
     channels = getattr(member.model, "channels", 3)
-    return Cache(data.cache, labels, data.size, data.fit == "letterbox", channels, data.rasteriser)
+    return Cache(data.cache, labels, data.size, data.fit == "letterbox", channels, data.rasteriser, data.mirror)
 
 
 def _limited(dataset: Dataset, limit: int | None) -> Dataset:

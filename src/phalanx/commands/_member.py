@@ -23,6 +23,7 @@ from phalanx.core.progress import track
 from phalanx.data import cache as caches
 from phalanx.data import loader as loaders
 from phalanx.data.cache import Cache
+from phalanx.data.mixed import MixedCases
 from phalanx.data.views import Views
 from phalanx.predict import predictor
 from phalanx.store.predictions import Writer
@@ -45,6 +46,8 @@ class Member:
     def __init__(self, name: str, experiment: Experiment, cases: Cases, run: RunFolder) -> None:
         self.name, self.experiment, self.cases, self.run = name, experiment, cases, run
         self.folder = run.path / name if name else run.path
+        if experiment.data.mirror is not None:
+            experiment.data.mirror.check(cases.train.values())
         self.cache: Cache = _cases.cache_of(experiment, cases.labels)
         views = experiment.views
         self.training = Views(views.train, views.mean, views.std)
@@ -102,7 +105,10 @@ class Member:
         method = self.method(fold, counts, shares)
         config, seed = self.experiment.train, _mix(self.experiment.seed, fold)
         batches = loaders.loader(
-            self._data(train, self.training, seed), _memory_plan.batch_size(self), workers=config.workers, shuffle=True
+            self.mixed(self._data(train, self.training, seed)),
+            _memory_plan.batch_size(self),
+            workers=config.workers,
+            shuffle=True,
         )
         held_batches = loaders.loader(
             self._data(held, self.evaluation, seed), self.experiment.predict.batch_size, workers=0, shuffle=False
@@ -119,6 +125,11 @@ class Member:
             "%s fold %d: done, val Dice %s of epoch %d, %.0f s",
             self.title, fold, said, summary["epoch"] + 1, summary["seconds"],
         )  # fmt: skip
+
+    def mixed(self, data: loaders.CaseDataset) -> Any:
+        """Training samples, mixed where `views` says so."""
+        views = self.experiment.views
+        return MixedCases(data, views, self.cases.labels) if MixedCases.wanted(views) else data
 
     def predict_into(self, target: Path, part: Literal["oof", "test"], folds: tuple[int, ...] = ()) -> Path:
         """Predict the test cases with the networks of all folds, or held-out cases each with its own, into a store.

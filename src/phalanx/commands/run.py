@@ -12,12 +12,13 @@ from phalanx.commands._experiment import Experiment
 from phalanx.core import config
 from phalanx.mask import dialect
 
-_USAGE = """Usage: python run.py config=NAME [key=value ...] [--print] [--help]
+_USAGE = """Usage: python run.py config=NAME [key=value ...] [--print] [--preview] [--help]
 
 The main job: checks the data, trains the folds, predicts the held-out (OOF) and the test cases, writes submission,
 scores and report to runs/NAME. Run it again and it goes on where it stopped.
 
-  --print   show the resolved configuration and stop
+  --print     show the resolved configuration and stop
+  --preview   write runs/NAME/preview.png, some training images as the network will see them, and stop
 
 Examples:
   python run.py config=phantom
@@ -25,6 +26,8 @@ Examples:
   python run.py config=phantom run=quick data.limit=6 train.epochs=2 data.folds.train=[0]
 
 Configurations (configs/NAME.yaml):"""
+
+_FLAGS = {"--print", "--preview"}
 
 
 def main(arguments: Sequence[str], configs: Path) -> int:
@@ -36,19 +39,24 @@ def main(arguments: Sequence[str], configs: Path) -> int:
         return 0 if arguments else 2
     flags = [text for text in arguments if text.startswith("-")]
     named = [text.partition("=")[2] for text in arguments if text.startswith("config=")]
-    if len(named) != 1 or set(flags) - {"--print"}:
-        wrong = next((flag for flag in flags if flag != "--print"), None)
+    if len(named) != 1 or set(flags) - _FLAGS:
+        wrong = next((flag for flag in flags if flag not in _FLAGS), None)
         hint = f"unknown option {wrong}" if wrong else "config=NAME is needed, once"
         print(f"run.py: {hint}; see python run.py --help", file=sys.stderr)
         return 2
     overrides = [text for text in arguments if not text.startswith(("config=", "-"))]
-    return guarded(lambda: _start(configs, named[0], overrides, show="--print" in flags))
+    return guarded(lambda: _start(configs, named[0], overrides, set(flags)))
 
 
-def _start(configs: Path, name: str, overrides: list[str], show: bool) -> None:
+def _start(configs: Path, name: str, overrides: list[str], flags: set[str]) -> None:
     experiment = _experiment.load(configs, name, overrides)
-    if show:
+    if "--print" in flags:
         print(config.to_yaml(experiment), end="")
+        return
+    if "--preview" in flags:
+        from phalanx.commands import _preview
+
+        _preview.write(experiment)
         return
     work(experiment)
 

@@ -121,8 +121,11 @@ class Batch:
 
     Args:
         x: `(b, k, h, w)` float images.
-        y: labels as the label space defines them: `(b, h, w)` indices or `(b, c, h, w)` zeros and ones, uint8.
+        y: labels as the label space defines them: `(b, h, w)` indices or `(b, c, h, w)` zeros and ones, uint8. From
+            the loader to the device the latter are packed, `LabelSpace.packed_target`; a method never sees that.
         ids: the cases' ids.
+        other: labels of the images that were blended in (mixup), in the form of `y`; None: nothing was.
+        share: weight of `y` against `other`, in [0, 1]; `Method.judge` weighs the losses by it.
         weak: `(b, k, h, w)` unlabelled images, weakly augmented.
         strong: the strongly augmented views of the same images.
         box: boolean CutMix masks `(b, h, w)`, one for each strong view.
@@ -136,3 +139,11 @@ class Batch:
     strong: tuple[Tensor, ...] = ()
     box: tuple[Tensor, ...] = ()
     valid: Tensor | None = None
+    other: Tensor | None = None
+    share: float = 1.0
+
+    def pin_memory(self) -> Batch:
+        """Called by PyTorch's loader: page-locked copies, which travel to the device while it computes."""
+        self.x, self.y = self.x.pin_memory(), self.y.pin_memory()
+        self.other = None if self.other is None else self.other.pin_memory()
+        return self

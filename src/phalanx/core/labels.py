@@ -17,6 +17,9 @@ from phalanx.core.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Number of the highest bit of a byte, from 1; 0 of an empty one.
+_HIGHEST = np.array([value.bit_length() for value in range(256)], np.uint8)
+
 
 @dataclass(frozen=True)
 class LabelSpace:
@@ -83,6 +86,40 @@ class LabelSpace:
         for channel, mask in zip(self.scored, masks, strict=True):
             target[mask.astype(bool)] = channel
         return target
+
+    def packed_target(self, bits: np.ndarray) -> np.ndarray:
+        """What `target` says of masks that are packed eight a byte: the form in which a loader hands labels on.
+
+        Args:
+            bits: uint8 `(planes, h, w)`; scored class `k` is bit `k % 8`, from the lowest, of plane `k // 8`.
+
+        Returns:
+            uint8: `(h, w)` class indices in an exclusive space, otherwise the planes as they are; `unpack` opens them.
+        """
+        if not self.exclusive:
+            return bits
+        # The highest bit that is set is the latest class. A fill_mask of the views may have set those of no class, too.
+        target = np.zeros(bits.shape[1:], np.uint8)
+        for place, plane in enumerate(bits):
+            used = min(len(self.scored) - 8 * place, 8)
+            later = np.take(_HIGHEST, plane & np.uint8(2**used - 1))
+            np.copyto(target, later + np.uint8(8 * place), where=later > 0)
+        return target
+
+    def unpack(self, target: Tensor) -> Tensor:
+        """A batch's labels as methods see them, on the device they lie on; labels that are not packed come back as is.
+
+        Packed, 29 classes of 1024 x 1024 pixels are 4 MiB instead of 29 on their way to the device.
+        """
+        if self.exclusive or target.ndim < 2 or target.shape[1] == len(self):
+            return target
+        import torch
+
+        planes = torch.empty((len(target), len(self), *target.shape[2:]), dtype=torch.uint8, device=target.device)
+        for channel in range(len(self)):
+            # Class by class: eight times as fast on a CPU as one operation over all shifts, whose loops are not SIMD.
+            torch.bitwise_and(target[:, channel // 8] >> channel % 8, 1, out=planes[:, channel])
+        return planes
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
         """Boolean masks `(scored, h, w)` of logits `(c, h, w)`: the largest channel, or every positive one."""

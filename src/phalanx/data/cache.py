@@ -1,7 +1,7 @@
 """Cache: each case decoded and rasterised once, at the network's size, on disk.
 
 An entry is an `.npz` of plain arrays: the image (uint8), its masks (one bit a pixel and class) and the truth as runs at
-the original size. 29 masks at 1024 px are 3.6 MiB of bits before compression, against 116 MiB as float32 planes. Its
+the original size. 29 masks at 1024 px are 4 MiB of bits before compression, against 116 MiB as float32 planes. Its
 name is a digest of everything it was made of: the image's bytes, the labels, the rasteriser and the size; change one
 and the entry is made anew.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -23,9 +23,12 @@ from phalanx.core.case import Case, Labels, MaskFiles, Polygons, Runs
 from phalanx.core.geometry import Geometry
 from phalanx.core.labels import LabelSpace
 from phalanx.data import decode
+from phalanx.data.settings import Mirror
 from phalanx.mask import runs as run_lengths
 
-_VERSION = 2
+_VERSION = 3
+# Bits of a byte, lowest first: (256, 8).
+_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ class Item:
 
     Args:
         image: uint8 `(h, w, k)` at the network's size, k 1 or 3.
-        bits: packed masks, or None when the case is unlabelled; see `masks`.
+        bits: uint8 `(h, w, planes)`, masks packed eight a byte, or None when the case is unlabelled: scored class `k`
+            is bit `k % 8`, from the lowest, of plane `k // 8`. What moves pixels without mixing them moves all classes
+            at once.
         geometry: the way back to the original size.
         truth: one run array a scored class at the original size, or None.
     """
@@ -47,8 +52,19 @@ class Item:
     def masks(self) -> np.ndarray:
         """Masks at the network's size: uint8 `(h, w, scored)` of zeros and ones."""
         assert self.bits is not None and self.truth is not None, "an unlabelled case has no masks"
-        shape = (*self.geometry.network, len(self.truth))
-        return np.unpackbits(self.bits, count=int(np.prod(shape))).reshape(shape)
+        return np.unpackbits(self.bits, axis=2, count=len(self.truth), bitorder="little")
+
+    def mirrored(self) -> Item:
+        """The same case with left and right swapped, and a geometry that says so. The truth stays upright."""
+        height, width = self.geometry.inner
+
+        def turned(part: np.ndarray) -> np.ndarray:
+            made = part.copy()
+            made[:height, :width] = part[:height, :width][:, ::-1]
+            return made
+
+        bits = None if self.bits is None else turned(self.bits)
+        return replace(self, image=turned(self.image), bits=bits, geometry=replace(self.geometry, mirrored=True))
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,7 @@ class Cache:
         keep_aspect: letterbox instead of stretch.
         channels: 1 (grey) or 3 (colour).
         rasteriser: how polygons become pixels.
+        mirror: which cases are shown mirrored; none when None.
     """
 
     folder: Path
@@ -70,9 +87,14 @@ class Cache:
     keep_aspect: bool
     channels: int
     rasteriser: str
+    mirror: Mirror | None = None
 
     def item(self, case: Case) -> Item:
         """The case as the network sees it, from disk if it was made before."""
+        item = self._upright(case)
+        return item.mirrored() if self.mirror is not None and self.mirror.of(case.metadata) else item
+
+    def _upright(self, case: Case) -> Item:
         path = self.path(case)
         try:
             return _read(path)
@@ -100,19 +122,24 @@ class Cache:
         if case.labels is None:
             return Item(shown, None, geometry, None)
         truth = decode.runs(case, self.labels, self.rasteriser, original)
-        masks = np.zeros((*self.size, len(truth)), np.uint8)
+        bits = np.zeros((*self.size, -(-len(truth) // 8)), np.uint8)
         for channel, run in enumerate(truth):
             if len(run):
-                masks[..., channel] = _shrink(run, geometry)
-        return Item(shown, np.packbits(masks), geometry, truth)
+                bits[..., channel // 8] |= _shrink(run, geometry).astype(np.uint8) << channel % 8
+        return Item(shown, bits, geometry, truth)
 
 
 def prior(items: Iterable[Item], labels: LabelSpace) -> tuple[np.ndarray, np.ndarray]:
     """Mean share of the pixels and number of pixels of each channel over labelled items, both float64 `(c,)`."""
     counts, pixels = np.zeros(len(labels)), 0
     for item in items:
-        target = labels.target(item.masks().transpose(2, 0, 1))
-        counts += np.bincount(target.ravel(), minlength=len(labels)) if labels.exclusive else target.sum((1, 2))
+        assert item.bits is not None, "an unlabelled case has no masks"
+        target = labels.packed_target(item.bits.transpose(2, 0, 1))
+        if labels.exclusive:
+            counts += np.bincount(target.ravel(), minlength=len(labels))
+        else:
+            values = (np.bincount(plane.ravel(), minlength=256) for plane in target)
+            counts += np.concatenate([value @ _BITS for value in values])[: len(labels)]
         pixels += item.geometry.network[0] * item.geometry.network[1]
     return counts / max(pixels, 1), counts
 

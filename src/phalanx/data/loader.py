@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from phalanx.core.case import Batch, Case
+from phalanx.core.errors import ConfigError
 from phalanx.core.labels import LabelSpace
 from phalanx.data.cache import Cache, Item
 from phalanx.data.views import Views
@@ -19,7 +20,7 @@ _HELD_BYTES = 256 * 2**20
 
 
 class CaseDataset(Dataset[Any]):
-    """Cases as (id, image, labels), looked up by (epoch, index).
+    """Cases as (id, image, labels as `LabelSpace.packed_target` makes them), looked up by (epoch, index).
 
     Args:
         cases: in a fixed order.
@@ -50,10 +51,9 @@ class CaseDataset(Dataset[Any]):
     def __getitem__(self, key: tuple[int, int]) -> tuple[str, np.ndarray, np.ndarray | None]:
         epoch, index = key
         item = self.item(index)
-        masks = None if item.bits is None else item.masks()
         seed = int(np.random.SeedSequence((self.seed, epoch, index)).generate_state(1)[0])
-        image, planes = self.views(item.image, masks, seed)
-        return self.cases[index].id, image, None if planes is None else self.labels.target(planes)
+        image, bits = self.views(item.image, item.bits, seed)
+        return self.cases[index].id, image, None if bits is None else self.labels.packed_target(bits)
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker started by spawn builds its own memory.
@@ -83,16 +83,30 @@ class EpochSampler(Sampler[tuple[int, int]]):
         return ((self.epoch if self.shuffle else 0, int(index)) for index in order)
 
 
-def collate(samples: Sequence[tuple[str, np.ndarray, np.ndarray | None]]) -> Batch:
-    """Samples as one batch; `y` is empty when a sample has no labels."""
+def collate(samples: Sequence[tuple[str, np.ndarray, np.ndarray | None]] | Batch) -> Batch:
+    """Samples as one batch; `y` is empty when a sample has no labels. A batch that is made already stays as it is.
+
+    Raises:
+        ConfigError: the views made images of different sizes.
+    """
+    if isinstance(samples, Batch):
+        return samples
+    shapes = {image.shape[1:]: key for key, image, _ in samples}
+    if len(shapes) > 1:
+        seen = " and ".join(f"{shape[0]}x{shape[1]} ({key})" for shape, key in list(shapes.items())[:2])
+        fix = "end views.train with a RandomCrop or Resize to one size"
+        raise ConfigError("the images of a batch differ in size", seen, fix)
     ids, images, targets = zip(*samples, strict=True)
     labelled = all(target is not None for target in targets)
     y = torch.from_numpy(np.stack(targets)) if labelled else torch.empty(0, dtype=torch.uint8)
     return Batch(torch.from_numpy(np.stack(images)), y, ids)
 
 
-def loader(dataset: CaseDataset, batch_size: int, *, workers: int, shuffle: bool) -> DataLoader[Any]:
-    """Batches of a data set; in training a last, smaller batch is left out (batch norm cannot learn from one image)."""
+def loader(dataset: Any, batch_size: int, *, workers: int, shuffle: bool) -> DataLoader[Any]:
+    """Batches of a `CaseDataset` or of what wraps one, its labels packed; `LabelSpace.unpack` opens them.
+
+    In training a last, smaller batch is left out: batch norm cannot learn from one image.
+    """
     return DataLoader(
         dataset,
         batch_size,

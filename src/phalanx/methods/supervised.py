@@ -31,7 +31,7 @@ class Supervised(Method):
 
     def step(self, batch: Batch, t: Progress) -> dict[str, Tensor]:
         """The supervised term alone."""
-        return {"supervised": self.loss(self.net(batch.x), batch.y)}
+        return {"supervised": self.judge(self.net(batch.x), batch)}
 
     def predict(self, x: Tensor) -> Tensor:
         """The network's logits."""

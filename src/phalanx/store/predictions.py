@@ -87,9 +87,10 @@ class Writer:
         return (self.partial / _key(case)).is_dir()
 
     def write(self, case: str, logits: np.ndarray, geometry: Geometry) -> None:
-        """Keep a case's logits `(c, h, w)`; one that is there already is left as it is."""
+        """Keep a case's logits `(c, h, w)`, upright; one that is there already is left as it is."""
         if case in self:
             return
+        logits, geometry = geometry.upright(logits)
         codes = quantise(logits) if self.dtype == "int8" else logits.astype(np.float16)
         making = self.partial / f".making-{os.getpid()}"
         zarr.create_array(

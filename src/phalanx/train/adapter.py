@@ -163,9 +163,11 @@ class Adapter(lightning.LightningModule):
         self.dices = list(checkpoint["dices"])
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move a batch's tensors, images in the same order as the network's weights."""
+        """Move a batch's tensors, images in the same order as the network's weights; labels are unpacked there."""
         batch.x = batch.x.to(device, non_blocking=True, memory_format=memory_format(self.config))
-        batch.y = batch.y.to(device, non_blocking=True)
+        batch.y = self.labels.unpack(batch.y.to(device, non_blocking=True))
+        if batch.other is not None:
+            batch.other = self.labels.unpack(batch.other.to(device, non_blocking=True))
         return batch
 
 
