@@ -21,7 +21,7 @@ from phalanx.datasets import _base, _handbone
 from phalanx.mask import pile
 from phalanx.mask.index import Index
 from phalanx.mask.pile import Pile
-from phalanx.view.app import Doubt, Gallery, Member
+from phalanx.view.gallery import Doubt, Gallery, Member
 
 # What browsers show pixel by pixel as OpenCV decodes it: eight bits, no alpha.
 _SHOWN = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
@@ -240,7 +240,9 @@ def _doubts(
         logits, geometry = store.read(key)
         if geometry.original != sizes[cases[place]]:
             seen = f"{_base.text(sizes[cases[place]])}, predicted was {_base.text(geometry.original)}"
-            raise StoreError("the image is not the one that was predicted", f"{cases[place]} is {seen}", "name its store")
+            raise StoreError(
+                "the image is not the one that was predicted", f"{cases[place]} is {seen}", "name its store"
+            )
         height, width = geometry.inner
         probability = export.probability(logits[:, :height, :width], store.labels)
         levels = np.rint(255 * 4 * probability * (1 - probability)).astype(np.uint8)

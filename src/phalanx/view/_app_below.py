@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
 from phalanx.view import _agreement, _app_figures, _app_picked, _app_scores, _app_sheet, figures
 from phalanx.view._app_bench import Chosen
 from phalanx.view._app_scores import Scores
-from phalanx.view.app import Gallery
+from phalanx.view.gallery import Gallery
 
 _PARTS = ("Picked cases", "Scores of this case", "All cases")
 
@@ -29,7 +32,7 @@ def _picked(gallery: Gallery, scores: Scores, chosen: Chosen) -> None:
         st.caption("No case is picked yet. Press s, or the star of a case; the list is kept in this browser.")
         return
     table = _app_picked.table(gallery, scores, chosen.picked)
-    st.dataframe(table, hide_index=True, width="stretch")
+    st.dataframe(table, hide_index=True, width="stretch", column_config=_columns(table))
     left, right, _ = st.columns([1, 1, 4])
     left.download_button("CSV", _app_picked.csv(table), "picked.csv", "text/csv", width="stretch", on_click="ignore")
     right.download_button(
@@ -50,9 +53,7 @@ def _case(gallery: Gallery, scores: Scores, case: int) -> None:
             _chart(_app_figures.case(gallery, scores, case))
         else:
             st.caption("Without --truth there are no scores; the table has the pixels of each class.")
-    right.dataframe(
-        _app_picked.classes(gallery, scores, case), hide_index=True, height=110 + 21 * len(gallery.classes)
-    )
+    right.dataframe(_app_picked.classes(gallery, scores, case), hide_index=True, height=110 + 21 * len(gallery.classes))
 
 
 def _all(gallery: Gallery, scores: Scores) -> None:
@@ -61,7 +62,7 @@ def _all(gallery: Gallery, scores: Scores) -> None:
         st.caption("Name a second file or --truth: then there is something to compare.")
         return
     if gallery.truth:
-        place = names.index(st.selectbox("File", names)) if len(names) > 1 else 0
+        place = names.index(st.selectbox("File", names, width=320)) if len(names) > 1 else 0
         table = _app_picked.frame(gallery, scores.dice[place])
         left, right = st.columns([3, 2])
         with left:
@@ -78,6 +79,11 @@ def _all(gallery: Gallery, scores: Scores) -> None:
         _chart(figures.case_heatmap(_app_picked.frame(gallery, 1 - scores.apart), "Dice of all pairs"))
 
 
+def _columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Scores with all of their four decimals."""
+    return {name: st.column_config.NumberColumn(format="%.4f") for name in table.select_dtypes("floating").columns}
+
+
 def _chart(figure: Figure) -> None:
     st.plotly_chart(figure, theme=None, config={"displayModeBar": False})
 
@@ -85,5 +91,3 @@ def _chart(figure: Figure) -> None:
 def _plain(text: str) -> str:
     """A name in Markdown, with none of its signs taken for one."""
     return "".join(f"\\{mark}" if mark in r"\`*_{}[]()<>#+-.!|~$:" else mark for mark in text)
-
-

@@ -7,7 +7,7 @@ const LAYERS = [
   { key: "missed", name: "missed", needs: "truth", title: "False negatives of A: pixels of the truth that A lacks (4)" },
   { key: "extra", name: "extra", needs: "truth", title: "False positives of A: pixels that the truth lacks (5). Missed by one class and extra in another: pink" },
   { key: "apart", name: "differ", needs: "several", title: "Disagreement: pixels on which the files are not of one mind (6)" },
-  { key: "doubt", name: "uncertain", needs: "doubt", title: "Uncertainty of the store's network: 4 p (1 - p), p its probability (7)" },
+  { key: "doubt", name: "unsure", needs: "doubt", title: "Uncertainty of the store's network: 4 p (1 - p), p its probability (7)" },
   { key: "fill", name: "tint", title: "Tint the inside (8)" },
 ];
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import streamlit as st
+from streamlit.components.v2 import component
 
 # One script, in the order in which one needs the other.
 _SCRIPTS = ("load", "paint", "stage", "cases", "classes", "bench")
@@ -28,7 +28,7 @@ def _read(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
-_component = st.components.v2.component(
+_component = component(
     "phalanx_bench",
     html=_read("_app_bench.html"),
     css=_read("_app_bench.css"),

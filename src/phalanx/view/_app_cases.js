@@ -209,8 +209,7 @@ function shortNames(names) {
     for (const text of texts) while (!text.startsWith(first.slice(0, length))) length--;
     return length;
   };
-  // Digits in common are shown as far as they are many: 0012 says more than 2.
-  const start = Math.max(0, shared(names) - 3);
+  const start = Math.max(0, shared(names) - 1);
   const suffix = /\.[a-z.]+$/i.exec(names[0])?.[0] || "";
   const end = names.every((name) => name.endsWith(suffix)) ? suffix.length : 0;
   return names.map((name) => (start > 3 ? "…" : "") + name.slice(start > 3 ? start : 0, name.length - end));

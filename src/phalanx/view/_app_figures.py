@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from phalanx.view import _format, figures
 from phalanx.view._app_scores import Scores
-from phalanx.view.app import Gallery
+from phalanx.view.gallery import Gallery
 
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
 
@@ -17,7 +17,7 @@ _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
 def case(gallery: Gallery, scores: Scores, place: int) -> go.Figure:
     """Dice of every class of one case, weakest of the first file on top, a sign a file."""
     dice = scores.dice[:, place].astype(float)
-    order = np.lexsort((np.arange(dice.shape[1]), np.nan_to_num(dice[0], nan=2.0))).tolist()
+    order: list[int] = np.argsort(np.nan_to_num(dice[0], nan=2.0), kind="stable").tolist()
     names = [html.escape(gallery.classes[label]) for label in order]
     low, high = figures.score_range(dice.ravel())
     figure = go.Figure()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from phalanx.mask import contour
-from phalanx.view.app import Gallery, Member
+from phalanx.view.gallery import Gallery, Member
 
 
 def pack(header: dict[str, Any], numbers: np.ndarray) -> bytes:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from phalanx.mask import runs as run_lengths
 from phalanx.view._app_scores import Scores
-from phalanx.view.app import Gallery
+from phalanx.view.gallery import Gallery
 
 
 def table(gallery: Gallery, scores: Scores, picked: Sequence[int]) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def table(gallery: Gallery, scores: Scores, picked: Sequence[int]) -> pd.DataFra
 
 
 def csv(found: pd.DataFrame) -> bytes:
-    """The table as CSV, UTF-8. A spreadsheet takes a cell that begins with `=` for a formula: such names get a quote."""
+    """The table as CSV. A spreadsheet takes a cell that begins with `=` for a formula: such names get a quote."""
     text = found.select_dtypes(exclude="number").columns
     safe = found.assign(**{name: found[name].map(_harmless) for name in text})
     return safe.to_csv(index=False, lineterminator="\n").encode()
@@ -42,7 +42,7 @@ def _harmless(cell: object) -> object:
 
 
 def classes(gallery: Gallery, scores: Scores, case: int) -> pd.DataFrame:
-    """A row a class of one case: Dice of each file, disagreement, pixels in each source; empty where there is no row."""
+    """A row a class of one case: Dice of each file, disagreement, pixels in each source; empty without a row."""
     found: dict[str, object] = {"class": list(gallery.classes)}
     if gallery.truth:
         found |= {f"Dice {item.name}": scores.dice[at, case] for at, item in enumerate(gallery.members)}

@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from phalanx.core.errors import PhalanxError
-from phalanx.view import _app_pack, _app_scores
-from phalanx.view.app import Doubt, Gallery
+from phalanx.view import _app_pack
+from phalanx.view._app_scores import Scores
+from phalanx.view.gallery import Doubt, Gallery
 
 # Encodings other than identity would spend more time than the loopback takes.
 _HEADERS = {
@@ -28,9 +29,8 @@ _PACKED = "application/octet-stream"
 _KEPT = 2
 
 
-def routes(gallery: Gallery) -> list[Route]:
+def routes(gallery: Gallery, scores: Scores) -> list[Route]:
     """The routes of a gallery. What is wrong with a case is answered as `{"error": line}` with status 422."""
-    scores = _app_scores.measure(gallery)
     kept = lru_cache(_KEPT)(gallery.doubt) if gallery.doubt else None
 
     def facts(_: Request) -> Response:

@@ -149,25 +149,29 @@ class Stage {
     const { masks, layers, plain } = scene;
     pen.imageSmoothingEnabled = view.scale < 3;
     pen.imageSmoothingQuality = "high";
+    pen.fillStyle = "#15191e";
+    pen.fillRect(0, 0, masks.width, masks.height);
+    const marked = layers.missed || layers.extra || layers.apart;
+    const busy = !plain && (marked || layers.doubt);
+    // Marks stand out from a darker image.
+    pen.globalAlpha = busy ? 0.55 : 1;
     if (scene.image) pen.drawImage(this.ground, 0, 0);
-    else {
-      pen.fillStyle = "#15191e";
-      pen.fillRect(0, 0, masks.width, masks.height);
-    }
+    pen.globalAlpha = 1;
     if (plain) return;
-    if (layers.doubt && scene.doubt) {
+    if (layers.doubt && scene.doubt?.canvas) {
       pen.imageSmoothingEnabled = true;
       pen.drawImage(scene.doubt.canvas, ...scene.doubt.box);
     }
-    if (layers.missed || layers.extra || layers.apart) {
+    if (marked) {
       pen.imageSmoothingEnabled = view.scale < 1;
-      pen.drawImage(this.veil.canvas, 0, 0);
+      // Made smaller, a sliver fades to nothing; over itself it gains what it lost.
+      for (let times = Math.min(4, Math.ceil(1 / view.scale)); times > 0; times--) pen.drawImage(this.veil.canvas, 0, 0);
     }
-    this.outlines(scene);
+    this.outlines(scene, busy);
     this.told.drawn?.(scene);
   }
 
-  outlines({ masks, layers, classes, colours, member, other, truth, light }) {
+  outlines({ masks, layers, classes, colours, member, other, truth, light }, busy) {
     const { pen, view } = this;
     const wide = (pixels) => pixels / view.scale;
     const each = (source, work) => {
@@ -186,20 +190,28 @@ class Stage {
     const first = layers.a ? member : layers.truth ? truth : layers.b ? other : undefined;
     each(first, (path, colour, label) => {
       const lit = light === label;
-      if (!layers.fill && !lit) return;
+      if ((!layers.fill || busy) && !lit) return;
       pen.globalAlpha = lit ? 0.42 : light === undefined ? 0.16 : 0.06;
       pen.fillStyle = colour;
       pen.fill(path, "evenodd");
     });
     const faded = (label) => (light === undefined || light === label ? 1 : 0.3);
-    if (layers.truth) each(truth, (path, colour, label) => stroke(path, colour, 5.5, 0.5 * faded(label)));
+    // Beside marks that are coloured themselves, outlines are white: the legend still lights up a class in its own.
+    const ink = (colour, label) => (busy && light !== label ? "#fff" : colour);
+    if (layers.truth) {
+      const [width, opacity] = busy ? [1, 0.75] : [5.5, 0.5];
+      each(truth, (path, colour, label) => stroke(path, ink(colour, label), width, opacity * faded(label)));
+    }
     const shown = [[layers.a && member, []], [layers.b && other, [wide(5), wide(4.5)]]];
     for (const [source, dashes] of shown) {
       if (source === false || source === undefined) continue;
       // A dark line below keeps a bright colour apart from bright bone.
-      each(source, (path, _, label) => stroke(path, "#000", 3.2, 0.45 * faded(label)));
+      if (!busy) each(source, (path, _, label) => stroke(path, "#000", 3.2, 0.45 * faded(label)));
       pen.setLineDash(dashes);
-      each(source, (path, colour, label) => stroke(path, colour, light === label ? 2.4 : 1.6, faded(label)));
+      const [width, opacity] = busy ? [0.8, 0.55] : [1.6, 1];
+      each(source, (path, colour, label) => {
+        stroke(path, ink(colour, label), light === label ? 2.4 : width, opacity * faded(label));
+      });
       pen.setLineDash([]);
     }
     pen.globalAlpha = 1;

@@ -10,107 +10,32 @@ from __future__ import annotations
 import errno
 import socket
 import webbrowser
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from phalanx.core.errors import PhalanxError
-from phalanx.mask import runs as run_lengths
-from phalanx.mask.pile import Pile
+from phalanx.view import _app_scores
+from phalanx.view._app_scores import Scores
+from phalanx.view.gallery import Gallery
 
 HOST = "127.0.0.1"
 _FIRST_PORT, _PORTS = 8501, 50
+# The colours of the report's page (page.css).
+_THEMES = {
+    "light": {"primaryColor": "#0b6a94", "linkColor": "#0b6a94", "backgroundColor": "#ffffff",
+              "secondaryBackgroundColor": "#f5f7f9", "textColor": "#141a21"},
+    "dark": {"primaryColor": "#63bde6", "linkColor": "#63bde6", "backgroundColor": "#0f1418",
+             "secondaryBackgroundColor": "#171d23", "textColor": "#e4eaf0"},
+}  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Member:
-    """The masks of one source.
-
-    Args:
-        name: as the page shows it.
-        masks: a mask for each case and class, the classes of the first case first.
-        present: bool `(cases, classes)`, False where the source has no such row; the mask is empty there.
-    """
-
-    name: str
-    masks: Pile
-    present: np.ndarray
+_held: list[tuple[Gallery, Scores]] = []
 
 
-@dataclass(frozen=True, eq=False)
-class Doubt:
-    """Where a network is undecided.
-
-    Args:
-        levels: uint8 `(classes, h, w)`, 255 where the probability p is one half: `4 p (1 - p)`.
-        box: `(top, left, bottom, right)` of the image that it covers, the last two exclusive.
-    """
-
-    levels: np.ndarray
-    box: tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, eq=False)
-class Gallery:
-    """All that the viewer shows. Cases and classes are named by their place in the lists.
-
-    Args:
-        title: of the page.
-        cases: ids.
-        sizes: `(height, width)` of each image.
-        classes: names.
-        colours: `#rrggbb`, one a class.
-        members: predictions, at least one.
-        truth: labels, if there are any.
-        by_columns: whether runs count pixels along columns.
-        photo: content and media type of a case's image, as a browser shows it.
-        pixels: the same image as uint8 `(h, w)` or `(h, w, 3)`, RGB.
-        doubt: where the network of a store is undecided; None: no store.
-        notes: what was left out, a sentence each.
-    """
-
-    title: str
-    cases: Sequence[str]
-    sizes: Sequence[tuple[int, int]]
-    classes: Sequence[str]
-    colours: Sequence[str]
-    members: Sequence[Member]
-    truth: Member | None
-    by_columns: bool
-    photo: Callable[[int], tuple[bytes, str]]
-    pixels: Callable[[int], np.ndarray]
-    doubt: Callable[[int], Doubt] | None = None
-    notes: Sequence[str] = field(default=())
-
-    @property
-    def sources(self) -> list[Member]:
-        """The members, and behind them the truth."""
-        return [*self.members, *([self.truth] if self.truth else [])]
-
-    def mask(self, member: Member, case: int, label: int) -> np.ndarray:
-        """Row-major runs of one mask.
-
-        Raises:
-            PhalanxError: the mask leaves the image.
-        """
-        runs = member.masks.runs(case * len(self.classes) + label)
-        height, width = self.sizes[case]
-        if len(runs) and runs[-1, 1] > height * width:
-            seen = f"{self.classes[label]} of {self.cases[case]} in {member.name} ends at pixel {runs[-1, 1]}, the "
-            seen += f"image is {height} x {width}"
-            raise PhalanxError("a mask leaves its image", seen, "name the folder of the images that were predicted")
-        return run_lengths.transpose(runs, (width, height)) if self.by_columns and len(runs) else runs
-
-
-_held: list[Gallery] = []
-
-
-def held() -> Gallery:
-    """The gallery that is being served, for the page's script, which Streamlit runs in this process."""
+def held() -> tuple[Gallery, Scores]:
+    """The gallery that is being served and its scores, for the page's script, which Streamlit runs in this process."""
     return _held[-1]
 
 
@@ -150,7 +75,8 @@ def serve(gallery: Gallery, port: int, *, headless: bool, say: Callable[[str], N
 
     from phalanx.view import _app_routes
 
-    _held.append(gallery)
+    scores = _app_scores.measure(gallery)
+    _held.append((gallery, scores))
     address = f"http://{HOST}:{port}"
 
     @asynccontextmanager
@@ -163,7 +89,7 @@ def serve(gallery: Gallery, port: int, *, headless: bool, say: Callable[[str], N
     # A page of another site cannot reach these routes by a name of its own that leads to this machine.
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     script = Path(__file__).with_name("_app_page.py")
-    served = st.App(script, lifespan=lifespan, routes=_app_routes.routes(gallery), middleware=[hosts])
+    served = st.App(script, lifespan=lifespan, routes=_app_routes.routes(gallery, scores), middleware=[hosts])
     served.run(config=settings(port))
 
 
@@ -183,4 +109,5 @@ def settings(port: int) -> dict[str, Any]:
         "logger.hideWelcomeMessage": True,
         "logger.level": "error",
         "runner.magicEnabled": False,
+        **{f"theme.{name}.{key}": colour for name, theme in _THEMES.items() for key, colour in theme.items()},
     }
