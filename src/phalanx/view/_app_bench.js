@@ -23,6 +23,7 @@ class Bench {
     this.truth = truth === null ? undefined : members.length;
     this.layers = { a: true, b: this.truth === undefined && members.length > 1, truth: this.truth !== undefined, fill: true };
     this.hidden = new Set();
+    this.window = [0, 255];
     this.picked = new Set(this.remembered());
     this.stage = new Stage(root.querySelector(".stage canvas"), {
       over: (pixel, at) => this.over(pixel, at),

@@ -12,11 +12,10 @@ function packedColour(text, opacity) {
 // The window in which all but the darkest and the brightest half per cent of the pixels lie.
 function autoWindow(counts) {
   const total = counts.reduce((sum, count) => sum + count, 0);
-  const level = (share) => {
-    let seen = 0;
-    return Math.max(0, counts.findIndex((count) => (seen += count) > share * total));
-  };
-  const [low, high] = [level(0.005), level(0.995)];
+  let seen = 0;
+  const below = counts.map((count) => (seen += count));
+  const low = Math.max(0, below.findIndex((sum) => sum > 0.005 * total));
+  const high = Math.max(0, below.findIndex((sum) => sum >= 0.995 * total));
   return high - low < 8 ? [0, 255] : [low, high];
 }
 

@@ -149,7 +149,7 @@ class Stage {
     const { masks, layers, plain } = scene;
     pen.imageSmoothingEnabled = view.scale < 3;
     pen.imageSmoothingQuality = "high";
-    pen.fillStyle = "#15191e";
+    pen.fillStyle = scene.image ? "#000" : "#15191e";
     pen.fillRect(0, 0, masks.width, masks.height);
     const marked = layers.missed || layers.extra || layers.apart;
     const busy = !plain && (marked || layers.doubt);
