@@ -113,6 +113,7 @@ def test_scores_are_dice_by_hand():
     np.testing.assert_allclose(scores.dice, expected, atol=5e-5)
     np.testing.assert_allclose(scores.of_cases, [[0.75, 8 / 9], [0.5, 0.5]], atol=5e-5)
     np.testing.assert_allclose(scores.apart, [[0, 1, 1 / 3], [1 / 3, 1, np.nan]], atol=5e-5)
+    assert scores.first == 0
     # Classes: (1 + 2/3) / 2, 0 and 2/3.
     assert scores.between[0, 1] == pytest.approx((5 / 6 + 0 + 2 / 3) / 3, abs=5e-5)
     assert scores.between[0, 1] == scores.between[1, 0]
@@ -124,6 +125,14 @@ def test_one_file_without_truth_has_no_score_and_no_disagreement():
     assert np.isnan(scores.dice).all()
     assert np.isnan(scores.apart).all()
     assert scores.between.tolist() == [[1.0]]
+    assert scores.first == 0
+
+
+def test_without_truth_the_case_with_most_disagreement_comes_first():
+    scores = _app_scores.measure(gallery(truth=None))
+    # (0 + 1 + 1/3) / 3 and (1/3 + 1) / 2.
+    np.testing.assert_allclose(scores.apart_of_cases, [4 / 9, 2 / 3], atol=5e-5)
+    assert scores.first == 1
 
 
 def test_facts_hold_names_and_every_score():

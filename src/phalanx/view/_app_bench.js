@@ -12,11 +12,11 @@ const LAYERS = [
 ];
 
 class Bench {
-  constructor(root, facts, tell) {
+  constructor(root, facts, cases, tell) {
     this.root = root;
     this.facts = facts;
+    this.cases = cases;
     this.tell = tell;
-    this.cases = new Cases();
     const { members, truth } = facts;
     this.a = 0;
     this.b = members.length > 1 ? 1 : undefined;
@@ -77,9 +77,15 @@ class Bench {
     this.root.dataset.shown = place;
     this.root.dataset.milliseconds = Math.round(performance.now() - started);
     this.later("case", place);
+    // The neighbours are fetched when this picture is on the screen.
+    clearTimeout(this.ahead);
+    this.ahead = setTimeout(() => this.fetchAhead(), 60);
+  }
+
+  fetchAhead() {
     for (const step of [1, -1]) {
       const next = this.table.neighbour(step);
-      if (next !== undefined && next !== place) this.cases.get(next);
+      if (next !== undefined && next !== this.place) this.cases.get(next);
     }
   }
 
@@ -432,6 +438,7 @@ class Bench {
     document.removeEventListener("keydown", this.keys);
     document.removeEventListener("keyup", this.released);
     for (const timer of this.waiting?.values() || []) clearTimeout(timer);
+    clearTimeout(this.ahead);
     this.stage.close();
     this.table.close();
   }
@@ -440,7 +447,7 @@ class Bench {
 const benches = new WeakMap();
 
 export default function (component) {
-  const { parentElement, setStateValue } = component;
+  const { data, parentElement, setStateValue } = component;
   const root = parentElement.querySelector(".bench");
   // Streamlit calls again after each run of its script; the bench stays as it is.
   const known = benches.get(root);
@@ -456,9 +463,12 @@ export default function (component) {
     benches.delete(root);
   };
   benches.set(root, entry);
+  const cases = new Cases();
+  // Most likely the first one of the table; it need not wait for the scores.
+  cases.get(data.first);
   loadFacts().then((facts) => {
     if (closed) return;
-    entry.bench = new Bench(root, facts, (name, value) => entry.tell(name, value));
+    entry.bench = new Bench(root, facts, cases, (name, value) => entry.tell(name, value));
     if (entry.bench.picked.size) entry.bench.later("picked", [...entry.bench.picked]);
     entry.bench.open(entry.bench.table.order[0]);
   }).catch((error) => {

@@ -36,10 +36,18 @@ _component = component(
 )
 
 
-def mount() -> Chosen:
-    """Put the bench on the page; the script runs again when something else is chosen."""
+def mount(first: int) -> Chosen:
+    """Put the bench on the page; the script runs again when something else is chosen.
+
+    Args:
+        first: place of the case that will be shown first.
+    """
     state = _component(
-        key="bench", default={"case": -1, "picked": []}, on_case_change=_nothing, on_picked_change=_nothing
+        key="bench",
+        data={"first": first},
+        default={"case": -1, "picked": []},
+        on_case_change=_nothing,
+        on_picked_change=_nothing,
     )
     return Chosen(int(state.case), tuple(int(place) for place in state.picked))
 

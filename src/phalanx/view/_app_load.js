@@ -111,7 +111,9 @@ async function loadImage(place) {
   const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
   const counts = new Uint32Array(256);
   let grey = true;
-  for (const word of new Uint32Array(pixels.buffer)) {
+  const words = new Uint32Array(pixels.buffer);
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at];
     const green = (word >> 8) & 255;
     if ((word & 0xffffff) !== green * 0x010101) grey = false;
     counts[green]++;

@@ -25,7 +25,7 @@ def main() -> None:
     st.html(_STYLE)
     for note in gallery.notes:
         st.caption(note)
-    chosen = _app_bench.mount()
+    chosen = _app_bench.mount(scores.first)
     _app_below.draw(gallery, scores, chosen)
 
 

@@ -45,6 +45,14 @@ class Scores:
         return over(self.apart, -1)
 
     @cached_property
+    def first(self) -> int:
+        """The case most worth a look: lowest Dice of the first member, else most disagreement, else the first."""
+        for values in (self.of_cases[0], -self.apart_of_cases):
+            if np.isfinite(values).any():
+                return int(np.nanargmin(values))
+        return 0
+
+    @cached_property
     def between(self) -> np.ndarray:
         """Mean Dice of every two members, over cases and then classes, float64 `(members, members)`; 1 with itself."""
         count = len(self.dice)
