@@ -6,12 +6,12 @@ that nothing else in the code branches on the task.
 
 from __future__ import annotations
 
-import colorsys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phalanx.core import palette
 from phalanx.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class LabelSpace:
     Args:
         names: one per channel, in channel order. Of an exclusive space the first is the background.
         exclusive: True: softmax, one class a pixel. False: sigmoid, a pixel may hold several classes or none.
-        colours: one `#rrggbb` per channel; evenly spread hues when left out.
+        colours: one `#rrggbb` per channel; apart for normal and colour-blind eyes when left out.
     """
 
     names: tuple[str, ...]
@@ -43,7 +43,7 @@ class LabelSpace:
                 "a label space needs distinct class names", repeated or names, "rename or add classes in the data set"
             )
         object.__setattr__(self, "names", names)
-        object.__setattr__(self, "colours", tuple(self.colours) or _spread(len(names)))
+        object.__setattr__(self, "colours", tuple(self.colours) or palette.colours(len(names)))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -127,12 +127,3 @@ class LabelSpace:
             return logits > 0
         winner = logits.argmax(0)
         return np.stack([winner == channel for channel in self.scored])
-
-
-def _spread(count: int) -> tuple[str, ...]:
-    """`count` colours, neighbours far apart in hue (golden angle) and alternating in lightness."""
-    colours = []
-    for index in range(count):
-        red, green, blue = colorsys.hls_to_rgb(index * 0.618034 % 1.0, (0.45, 0.60, 0.70)[index % 3], 0.75)
-        colours.append(f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}")
-    return tuple(colours)

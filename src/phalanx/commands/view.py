@@ -1,0 +1,70 @@
+"""`phalanx view`: the web viewer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def view(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="A.csv [B.csv ...]", help="Submissions; also runs, stores or data sets.")
+    ],
+    *,
+    images: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the images, sub-folders included.")],
+    truth: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="The labels: a data set or a CSV; also a run or a store.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(metavar="S", help="A store, to see where the network is undecided.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1024, max=65535, help="Of 127.0.0.1; the first free one from 8501 if not told.")
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
+    dialect: Annotated[str, typer.Option(help="How the CSVs are written.")] = "handbone",
+    columns: Annotated[
+        str | None, typer.Option(metavar="image,class,rle", help="Names of the columns, where they differ.")
+    ] = None,
+    order: Annotated[str | None, typer.Option(metavar="row|column", help="How pixels are counted.")] = None,
+    base: Annotated[int | None, typer.Option(help="Number of the first pixel, 0 or 1.")] = None,
+    empty: Annotated[str | None, typer.Option(metavar="TEXT", help="What stands for an empty mask.")] = None,
+    reader: Annotated[str | None, typer.Option(help="Reader of a data set; guessed if not told.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
+    ] = None,
+    rasteriser: Annotated[Literal["opencv", "coco"], typer.Option(help="How outlines become pixels.")] = "opencv",
+) -> None:
+    """Look at submissions in the browser: outlines over the images, errors, disagreement, the worst cases first.
+
+    The page answers on this machine only. Stop it with Ctrl+C. Examples:
+
+    phalanx view submission.csv --images data/test
+
+    phalanx view new.csv old.csv --images data/train --truth data --store runs/unet/oof.zarr
+    """
+    from phalanx.commands import _dialect, _sources, _viewed
+    from phalanx.view import app
+
+    written = _dialect.chosen(dialect, columns, order, base, empty)
+    twice = [str(path) for path in files if sum(path.resolve() == other.resolve() for other in files) > 1]
+    if twice:
+        raise typer.BadParameter(f"{twice[0]} is named twice", param_hint="A.csv [B.csv ...]")
+    free = app.free_port(port)
+    reading = _sources.Reading(reader, tuple(option or ()), rasteriser)
+    predictions = [_sources.find(path, written, reading) for path in files]
+    labels = None if truth is None else _sources.find(truth, written, reading)
+    gallery = _viewed.gallery(predictions, labels, images, store)
+    _say(f"{len(gallery.cases)} cases, {len(gallery.classes)} classes")
+    for note in gallery.notes:
+        _say(note)
+    app.serve(
+        gallery, free, headless=headless, say=lambda address: _say(f"The viewer answers at {address} (Ctrl+C stops it)")
+    )
+
+
+def _say(text: str) -> None:
+    # Whoever waits for the address reads a pipe, which would keep the line until it is full.
+    print(text, flush=True)
