@@ -163,11 +163,9 @@ def _show_findings(console: Console, findings: list[Finding]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from phalanx.data import quality
-
     kinds: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
-        kinds[finding.level, quality.kind(finding)].append(finding)
+        kinds[finding.level, finding.kind].append(finding)
     for (level, kind), members in sorted(kinds.items()):
         colour = "red" if level == "error" else "yellow"
         console.print(f"[{colour}]{level}[/{colour}]: {escape(kind)} ({len(members)})", highlight=False, soft_wrap=True)

@@ -193,7 +193,12 @@ def read_json(
     if absent:
         note = notes.error if missing_class == "error" else notes.warning
         some = ", ".join(absent[:6]) + (", ..." if len(absent) > 6 else "")
-        note(case, "classes without an outline", f"{len(absent)} of {len(hand.NAMES)} ({some})", "they count as empty masks")
+        note(
+            case,
+            "classes without an outline",
+            f"{len(absent)} of {len(hand.NAMES)} ({some})",
+            "they count as empty masks",
+        )
     claimed = _claimed(document)
     if size:
         _check_frame(rings, case, size, claimed, json_name=file.name, notes=notes)
