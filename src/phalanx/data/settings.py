@@ -37,6 +37,7 @@ class DataConfig(Strict):
         fit: `stretch` to that size, or `letterbox`: keep the aspect and pad.
         cache: folder of decoded images and masks.
         limit: keep only the first N groups (people), for quick tries.
+        patch: file of corrections that are applied to the labels when they are read; see `data/patch.py`.
         unreadable: what to do with images that cannot be decoded: `skip` them with a warning, or stop (`error`).
     """
 
@@ -46,6 +47,7 @@ class DataConfig(Strict):
     fit: Literal["stretch", "letterbox"] = "stretch"
     cache: Path = Path("data/.cache")
     limit: int | None = Field(default=None, ge=1)
+    patch: Path | None = None
     unreadable: Literal["skip", "error"] = "error"
     folds: FoldsConfig = FoldsConfig()
 

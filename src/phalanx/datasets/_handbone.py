@@ -7,6 +7,7 @@ Phantoms are written in the same layout, with the outlines of the test images un
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -198,6 +199,7 @@ def read_json(
             "classes without an outline",
             f"{len(absent)} of {len(hand.NAMES)} ({some})",
             "they count as empty masks",
+            classes=absent,
         )
     claimed = _claimed(document)
     if size:
@@ -206,28 +208,41 @@ def read_json(
 
 
 def _rings(annotations: list[Any], case: str, notes: _base.Notes) -> dict[str, list[np.ndarray]]:
-    """Usable rings by class in the order of `hand.NAMES`."""
+    """Usable rings by class in the order of `hand.NAMES`; those of unknown classes come last, for a patch to rename."""
     rings: dict[str, list[np.ndarray]] = {}
     seen: dict[bytes, str] = {}
     for index, item in enumerate(annotations):
         name = item.get("label") if isinstance(item, dict) else None
-        if name not in hand.NAMES:
-            hint = nearest(str(name), hand.NAMES) if isinstance(name, str) else "every annotation needs a 'label'"
-            notes.error(case, "unknown class", f"{name!r} in annotation {index}", hint)
+        if not isinstance(name, str):
+            notes.error(case, "unknown class", f"{name!r} in annotation {index}", "every annotation needs a 'label'")
             continue
+        if name not in hand.NAMES:
+            notes.error(case, "unknown class", f"{name!r} in annotation {index}", nearest(name, hand.NAMES),
+                        classes=[name], remedy=_renaming(name, annotations))  # fmt: skip
         for points in _unnest(item.get("points")):
             ring = _ring(points)
             if isinstance(ring, str):
-                notes.error(case, ring, f"{name}, annotation {index}", "redraw the outline, or exclude the image")
+                fix = "redraw the outline, or exclude the image"
+                notes.error(case, ring, f"{name}, annotation {index}", fix, classes=[name])
                 continue
             twin = seen.setdefault(ring.tobytes(), name)
             if twin == name and any(np.array_equal(ring, other) for other in rings.get(name, [])):
-                notes.warning(case, "the same outline twice", name, "the second is dropped")
+                notes.warning(case, "the same outline twice", name, "the second is dropped", classes=[name])
                 continue
             if twin != name:
-                notes.warning(case, "two classes share one outline", f"{twin} and {name}", "one of them is mislabelled")
+                both = f"{twin} and {name}"
+                notes.warning(
+                    case, "two classes share one outline", both, "one of them is mislabelled", classes=[twin, name]
+                )
             rings.setdefault(name, []).append(ring)
-    return {name: rings[name] for name in hand.NAMES if name in rings}
+    return {name: rings[name] for name in dict.fromkeys((*hand.NAMES, *rings)) if name in rings}
+
+
+def _renaming(name: str, annotations: list[Any]) -> dict[str, Any] | None:
+    """The patch that takes an unknown name for a misspelt one, where that class is not there otherwise."""
+    there = {item.get("label") for item in annotations if isinstance(item, dict)}
+    close = difflib.get_close_matches(name, [bone for bone in hand.NAMES if bone not in there], n=1, cutoff=0.8)
+    return {"relabel": {name: close[0]}} if close else None
 
 
 def _unnest(points: Any) -> list[Any]:
@@ -292,4 +307,4 @@ def _check_frame(
         seen = f"{case} is {_base.text(size)}, the outlines of {json_name} end at {_base.text(used)}"
         notes.warning(case, wrong, seen, fix)
     for name, parts in rings.items():
-        _base.check_frame(parts, size, case, f"{name} of {case}", notes)
+        _base.check_frame(parts, size, case, f"{name} of {case}", notes, name=name)
