@@ -92,6 +92,7 @@ class Finding:
         message: one sentence: what was wrong, what was seen, what was or should be done.
         classes: the classes it concerns, where it concerns some.
         evidence: measured numbers behind the sentence, by name.
+        others: ids of further cases it concerns.
         remedy: the entry of a patch file (`data/patch.py`) that would mend it, where one is obvious.
     """
 
@@ -100,6 +101,7 @@ class Finding:
     message: str
     classes: tuple[str, ...] = ()
     evidence: Mapping[str, float] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
     remedy: Mapping[str, Any] | None = None
 
     @property
@@ -110,7 +112,8 @@ class Finding:
     @classmethod
     def of(cls, level: str, case: str, error: DataError, classes: Sequence[str] = (), **more: Any) -> Finding:
         """A finding whose sentence has the three parts of an error; `more` are fields."""
-        return cls(level, case, str(error).rstrip(".") + ".", tuple(classes), **more)
+        line = str(error).rstrip(".")
+        return cls(level, case, line if line.endswith("?") else f"{line}.", tuple(classes), **more)
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,7 @@ def check(cases: Sequence[Case], thumbs: Mapping[str, Thumb], test: frozenset[st
         if len({case.group for case in same}) > 1:
             fix = "exclude all but one, or they are learnt from and scored on"
             error = DataError("the same image in different groups", ", ".join(map(_named, same)), fix)
-            extra = next((case for case in same[1:] if case.id not in test), None)
-            findings.append(_pair(same[0], error, extra, 1.0))
+            findings.append(_alike(same, error, 1.0, test))
     by_id = {case.id: case for case in cases}
     for one, two, likeness, flipped in near(thumbs):
         first, second = by_id[one], by_id[two]
@@ -89,16 +88,21 @@ def check(cases: Sequence[Case], thumbs: Mapping[str, Thumb], test: frozenset[st
         seen = f"{_named(first)} and {_named(second)}, likeness {likeness:.3f}{', mirrored' if flipped else ''}"
         across = " across train and test" if (one in test) != (two in test) else ""
         error = DataError(f"nearly the same image in different groups{across}", seen, "exclude one of them")
-        findings.append(
-            _pair(first, error, second if two not in test else first if one not in test else None, likeness)
-        )
+        findings.append(_alike([first, second], error, likeness, test))
     return findings
 
 
-def _pair(case: Case, error: DataError, extra: Case | None, likeness: float) -> Finding:
-    # The patch names the case that is left out; the finding is told of the first.
-    remedy = {"exclude": True, "case": extra.id} if extra is not None else None
-    return Finding.of("warning", case.id, error, evidence={"likeness": likeness}, remedy=remedy)
+def _alike(same: Sequence[Case], error: DataError, likeness: float, test: frozenset[str]) -> Finding:
+    # A case to predict cannot be left out; of two that are learnt from the second goes.
+    extra = next((case.id for case in reversed(same) if case.id not in test), "")
+    return Finding.of(
+        "warning",
+        same[0].id,
+        error,
+        evidence={"likeness": likeness},
+        others=tuple(case.id for case in same[1:]),
+        remedy={"exclude": True, "case": extra} if extra else None,
+    )
 
 
 def _named(case: Case) -> str:

@@ -38,6 +38,7 @@ from phalanx.core.case import Case, Dataset, Finding
 from phalanx.core.catalogue import Strict
 from phalanx.core.errors import ConfigError, DataError
 from phalanx.data import _patch_fixes, _patch_state
+from phalanx.datasets import _base
 
 FORMAT = "phalanx-patch/1"
 
@@ -282,6 +283,8 @@ def _settled(finding: Finding, entries: Mapping[str, Entry], changed: Mapping[st
 
 # Kinds of the readers that are about names alone.
 _NAMED = ("unknown class", "two classes share one outline")
+# Kinds after which nothing is left of the image.
+_UNUSABLE = (_base.UNREADABLE, _base.TRUNCATED)
 
 
 def suggested(dataset: Dataset, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -294,6 +297,8 @@ def suggested(dataset: Dataset, findings: Sequence[Finding]) -> dict[str, Any]:
     cases = {case.id: case for case in (*dataset.train, *dataset.test)}
     remedies: dict[str, list[Finding]] = {}
     for item in findings:
+        if item.kind in _UNUSABLE:
+            item = replace(item, remedy={"exclude": True})
         if item.remedy:
             remedies.setdefault(str(item.remedy.get("case", item.case)), []).append(item)
     entries = {key: entry for key in cases if key in remedies and (entry := _suggestion(cases[key], remedies[key]))}
