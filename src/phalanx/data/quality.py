@@ -15,7 +15,14 @@ from phalanx.core.case import Case, Dataset, Finding, Polygons
 from phalanx.core.errors import DataError
 from phalanx.core.labels import LabelSpace
 from phalanx.core.progress import track
-from phalanx.data import _quality_areas, _quality_hand, _quality_outlines, _quality_places, _quality_twins
+from phalanx.data import (
+    _quality_areas,
+    _quality_hand,
+    _quality_joints,
+    _quality_outlines,
+    _quality_places,
+    _quality_twins,
+)
 from phalanx.data import decode as pixels
 from phalanx.datasets import _base
 from phalanx.mask import moments, wrist
@@ -176,6 +183,7 @@ def _among(
     found = _quality_twins.check(cases, thumbs, test)
     bones = {key: look.bones for key, look in looks.items() if look.bones}
     found += _quality_places.check(bones)
+    found += _quality_joints.check(bones, {(item.case, name) for item in found for name in item.classes})
     sides = {
         key: (_quality_hand.side({name: item.centre for name, item in own.items()}, agreed=True), by_id[key])
         for key, own in bones.items()
