@@ -95,7 +95,7 @@ def members(experiment: Experiment) -> dict[str, Experiment]:
                 "a member's name must be letters, digits, - and _, and not begin with 'fold'", name, "rename it"
             )
         member = _validated(name, config.merge(shared, changes))
-        same = ("dataset", "rasteriser", "folds", "limit", "unreadable", "cache")
+        same = ("dataset", "rasteriser", "folds", "limit", "patch", "unreadable", "cache")
         differing = [key for key in same if getattr(member.data, key) != getattr(experiment.data, key)]
         differing += [key for key in ("run", "runs", "submit") if getattr(member, key) != getattr(experiment, key)]
         if differing:

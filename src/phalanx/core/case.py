@@ -5,13 +5,14 @@ A reader (`datasets/`) turns a folder into a `Dataset` of `Case`s; `data/` turns
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phalanx.core.errors import DataError
 from phalanx.core.labels import LabelSpace
 
 if TYPE_CHECKING:
@@ -89,11 +90,30 @@ class Finding:
         level: `error` stops a run, `warning` does not.
         case: the case's id, or "" for the data set as a whole.
         message: one sentence: what was wrong, what was seen, what was or should be done.
+        classes: the classes it concerns, where it concerns some.
+        evidence: measured numbers behind the sentence, by name.
+        others: ids of further cases it concerns.
+        remedy: the entry of a patch file (`data/patch.py`) that would mend it, where one is obvious.
     """
 
     level: str
     case: str
     message: str
+    classes: tuple[str, ...] = ()
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    remedy: Mapping[str, Any] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What was wrong, without what was seen: findings are counted by it."""
+        return self.message.partition(": ")[0].rstrip(".")
+
+    @classmethod
+    def of(cls, level: str, case: str, error: DataError, classes: Sequence[str] = (), **more: Any) -> Finding:
+        """A finding whose sentence has the three parts of an error; `more` are fields."""
+        line = str(error).rstrip(".")
+        return cls(level, case, line if line.endswith("?") else f"{line}.", tuple(classes), **more)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class DataConfig(Strict):
         mirror: which cases are shown mirrored, for instance left hands as right ones.
         cache: folder of decoded images and masks.
         limit: keep only the first N groups (people), for quick tries.
+        patch: file of corrections that are applied to the labels when they are read; see `data/patch.py`.
         unreadable: what to do with images that cannot be decoded: `skip` them with a warning, or stop (`error`).
     """
 
@@ -86,6 +87,7 @@ class DataConfig(Strict):
     mirror: Mirror | None = None
     cache: Path = Path("data/.cache")
     limit: int | None = Field(default=None, ge=1)
+    patch: Path | None = None
     unreadable: Literal["skip", "error"] = "error"
     folds: FoldsConfig = FoldsConfig()
 
