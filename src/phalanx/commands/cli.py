@@ -20,6 +20,7 @@ _COMMANDS = (
     "lint",
     "convert",
     "report",
+    "runs",
     "store",
     "log",
 )
