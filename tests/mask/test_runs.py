@@ -89,6 +89,7 @@ def test_overlap_intersection_and_union(pair):
     first, second = runs.from_mask(a), runs.from_mask(b)
     assert runs.overlap(first, second) == (a & b).sum() == runs.overlap(second, first)
     assert runs.intersect(first, second).tolist() == by_pixel(a & b)
+    assert runs.subtract(first, second).tolist() == by_pixel(a & ~b)
     assert runs.union([first, second]).tolist() == by_pixel(a | b)
 
 

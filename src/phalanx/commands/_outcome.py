@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from phalanx.commands import _run_details
 from phalanx.commands._cases import Cases, cache_of
 from phalanx.commands._experiment import Experiment, members
 from phalanx.commands._run_folder import LOG, RunFolder
@@ -43,7 +44,7 @@ class Scored:
 
 
 def conclude(experiment: Experiment, cases: Cases, run: RunFolder) -> list[dict[str, Any]]:
-    """Combine, score, write `scores.json`, `scores.csv`, `oof.csv` and `submission.csv`; returns the scores."""
+    """Combine, score, write the tables, `oof.csv` and `submission.csv`; returns the scores."""
     names = list(members(experiment))
     cache = cache_of(experiment, cases.labels)
     oof = combine(run.path, names, "oof", "Combining out-of-fold predictions")
@@ -54,12 +55,14 @@ def conclude(experiment: Experiment, cases: Cases, run: RunFolder) -> list[dict[
             score(f"out-of-fold, member {name}", masks, cases.train, cache, cases) for name, masks in singles.items()
         ]
     _submit(experiment, run.path / "oof.csv", oof, cases, None)
+    test: Masks = {}
     if cases.test:
         test = combine(run.path, names, "test", "Combining test predictions")
         if all(case.labels is not None for case in cases.test.values()):
             scored.append(score("test", test, cases.test, cache, cases))
         sample = _sample(experiment)
         _submit(experiment, run.path / "submission.csv", test, cases, sample)
+    _run_details.write(run.path, cases, cache, oof, test)
     everyone = {**cases.train, **cases.test}
     summary = [entry for part in scored for entry in _entries(part, cases, everyone)]
     files.write_text(run.path / "scores.json", json.dumps(summary, indent=1) + "\n")

@@ -13,10 +13,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from phalanx.commands import _peak_memory
 from phalanx.core import config, files
 from phalanx.core.errors import RunError
 
 LOG = logging.getLogger("phalanx")
+TIMINGS, MEMORY = "timings.json", "memory.json"
 
 # A run may go on with another number of workers: neither changes a single number in it.
 _FREE = ("train.workers", "runs", "data.cache")
@@ -56,19 +58,32 @@ class RunFolder:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the seconds of the block to `timings.json`; a resumed stage adds up."""
+        """Add the seconds of the block to `timings.json`, its peak memory to `memory.json`.
+
+        Seconds of a stage that is resumed add up; of its peaks the highest counts.
+        """
         started = time.monotonic()
+        _peak_memory.restart()
         try:
             yield
         finally:
             timings = self.timings()
             timings[stage] = round(timings.get(stage, 0.0) + time.monotonic() - started, 2)
-            files.write_text(self.path / "timings.json", json.dumps(timings, indent=1) + "\n")
+            files.write_text(self.path / TIMINGS, json.dumps(timings, indent=1) + "\n")
+            memory = self.memory()
+            before = memory.get(stage, {})
+            memory[stage] = before | {
+                name: max(amount, before.get(name, 0)) for name, amount in _peak_memory.peaks().items()
+            }
+            files.write_text(self.path / MEMORY, json.dumps(memory, indent=1) + "\n")
 
     def timings(self) -> dict[str, float]:
         """Seconds a stage."""
-        file = self.path / "timings.json"
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return _mapping(self.path / TIMINGS)
+
+    def memory(self) -> dict[str, dict[str, int]]:
+        """Peak memory a stage: bytes of the process, `host`, and of the accelerator, `device`."""
+        return _mapping(self.path / MEMORY)
 
     def settle(self, name: str, value: Any) -> Any:
         """Write plain data as `name`, or check that what stands there is the same.
@@ -102,6 +117,10 @@ class RunFolder:
                 f"{key} was {before.get(key)!r}, now {now.get(key)!r}{more}",
                 "choose another run=NAME, or delete the folder",
             )
+
+
+def _mapping(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:

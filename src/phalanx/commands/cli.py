@@ -21,6 +21,7 @@ _COMMANDS = (
     "convert",
     "view",
     "report",
+    "runs",
     "store",
     "log",
 )

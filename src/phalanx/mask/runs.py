@@ -116,6 +116,15 @@ def intersect(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.stack([np.maximum(a[of_a, 0], b[of_b, 0]), np.minimum(a[of_a, 1], b[of_b, 1])], 1)
 
 
+def subtract(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Runs of the pixels of `a` that are not in `b`."""
+    if not len(a) or not len(b):
+        return a
+    # What b leaves free: the gaps between its runs, and all before and behind them.
+    free = np.concatenate([[0], b.ravel(), [max(a[-1, 1], b[-1, 1])]]).reshape(-1, 2)
+    return intersect(a, free)
+
+
 def union(masks: Sequence[np.ndarray]) -> np.ndarray:
     """Runs of the pixels in any of the masks; also brings intervals in any order, overlapping or touching, in order."""
     pieces = np.concatenate([empty(), *masks])
