@@ -150,9 +150,10 @@ def _tell_epoch(train: DataLoader[Any], checkpoint: Path | None) -> None:
 
     Lightning tells it only after it has let the workers begin: they would prepare the first epoch once more.
     """
-    if checkpoint is not None and hasattr(train.sampler, "set_epoch"):
+    sampler: Any = train.sampler
+    if checkpoint is not None and hasattr(sampler, "set_epoch"):
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        train.sampler.set_epoch(state["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+        sampler.set_epoch(state["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
 def _stopped_early(checkpoint: Path) -> bool:
