@@ -96,6 +96,9 @@ def test_auto_finds_a_batch_and_keeps_it(
     room = (found.kept + found.training.at(64 * 64) * 1.5) / 0.6
     monkeypatch.setattr(machine, "free_memory", lambda: int(room))
     assert start(configs, "train.batch_size=auto") == 1
+    said = capsys.readouterr().err
+    assert "2 x 64 x 64 px a step" in said
+    assert "auto is" not in said
     assert start(configs, "train.batch_size=auto", "run=small") == 1
     assert untrained == [2, 2, 1]
     monkeypatch.setattr(machine, "free_memory", lambda: int(found.kept))
