@@ -51,20 +51,19 @@ def gallery(predictions: Sequence[Found], truth: Found | None, images: Path, sto
         chosen, left = _choose(opened.sources[: len(predictions)], files, images)
         sizes = _sizes(chosen)
         classes = _classes(opened.sources, chosen)
-        names = _names([item.path for item in predictions])
-        names += [f"truth ({truth.path.name})"] if truth else []
+        titles = names([item.path for item in predictions]) + ([f"truth ({truth.path.name})"] if truth else [])
         members = [
-            Member(name, *_masks(source, chosen, classes, sizes))
-            for name, source in zip(names, track(opened.sources, "reading", len(found)), strict=True)
+            Member(title, *_masks(source, chosen, classes, sizes))
+            for title, source in zip(titles, track(opened.sources, "reading", len(found)), strict=True)
         ]
     labels = [opened.label if label is None else label for label in classes]
     if truth and not (members[-1].present & np.any([item.present for item in members[:-1]], 0)).any():
-        seen = f"{truth.path} has none of {', '.join(names[:-1])}"
+        seen = f"{truth.path} has none of {', '.join(titles[:-1])}"
         raise DataError("the truth has no row of the predictions", seen, "check images, classes and the dialect")
     cases = list(chosen)
     photos = _Photos(chosen)
     return Gallery(
-        title=" · ".join(names[: len(predictions)]),
+        title=" · ".join(titles[: len(predictions)]),
         cases=cases,
         sizes=[sizes[case] for case in cases],
         classes=labels,
@@ -94,7 +93,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part or 0), "") if part.isdigit() else (-1, part) for part in re.split("([0-9]+)", name)]
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def names(paths: Sequence[Path]) -> list[str]:
     """Names without folders where those are enough to tell the sources apart."""
     short = [path.stem if path.suffix else path.name for path in paths]
     return short if len(set(short)) == len(short) else [str(path) for path in paths]

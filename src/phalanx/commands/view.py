@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from phalanx.view.gallery import Gallery
+    from phalanx.view.volume import Volume
 
 
 def view(
     files: Annotated[
-        list[Path], typer.Argument(metavar="A.csv [B.csv ...]", help="Submissions; also runs, stores or data sets.")
+        list[Path],
+        typer.Argument(
+            metavar="A.csv [B.csv ...]", help="Submissions; also runs, stores or data sets. Or label maps, NIfTI."
+        ),
     ],
     *,
-    images: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the images, sub-folders included.")],
+    images: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder of the images; of label maps the scan, a file.")
+    ],
     truth: Annotated[
         Path | None, typer.Option(metavar="DATA", help="The labels: a data set or a CSV; also a run or a store.")
     ] = None,
@@ -44,8 +53,10 @@ def view(
     phalanx view submission.csv --images data/test
 
     phalanx view new.csv old.csv --images data/train --truth data --store runs/unet/oof.zarr
+
+    phalanx view organs.nii.gz --images scan.nii.gz --truth labels.nii.gz
     """
-    from phalanx.commands import _dialect, _sources, _viewed
+    from phalanx.commands import _dialect, _sources, _viewed, _viewed_volume
     from phalanx.view import app
 
     written = _dialect.chosen(dialect, columns, order, base, empty)
@@ -53,15 +64,23 @@ def view(
     if twice:
         raise typer.BadParameter(f"{twice[0]} is named twice", param_hint="A.csv [B.csv ...]")
     free = app.free_port(port)
-    reading = _sources.Reading(reader, tuple(option or ()), rasteriser)
-    predictions = [_sources.find(path, written, reading) for path in files]
-    labels = None if truth is None else _sources.find(truth, written, reading)
-    gallery = _viewed.gallery(predictions, labels, images, store)
-    _say(f"{len(gallery.cases)} cases, {len(gallery.classes)} classes")
-    for note in gallery.notes:
-        _say(note)
+    volumes = [_viewed_volume.is_volume(path) for path in [*files, *([truth] if truth else [])]]
+    shown: Gallery | Volume
+    if any(volumes):
+        if not all(volumes) or store is not None:
+            raise typer.BadParameter("go with a scan and other label maps alone", param_hint="NIfTI files")
+        shown = _viewed_volume.volume(files, images, truth)
+        _say(f"{' x '.join(map(str, shown.image.shape))} voxels, {len(shown.classes)} classes")
+    else:
+        reading = _sources.Reading(reader, tuple(option or ()), rasteriser)
+        predictions = [_sources.find(path, written, reading) for path in files]
+        labels = None if truth is None else _sources.find(truth, written, reading)
+        shown = _viewed.gallery(predictions, labels, images, store)
+        _say(f"{len(shown.cases)} cases, {len(shown.classes)} classes")
+        for note in shown.notes:
+            _say(note)
     app.serve(
-        gallery, free, headless=headless, say=lambda address: _say(f"The viewer answers at {address} (Ctrl+C stops it)")
+        shown, free, headless=headless, say=lambda address: _say(f"The viewer answers at {address} (Ctrl+C stops it)")
     )
 
 

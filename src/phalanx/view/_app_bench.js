@@ -1,27 +1,11 @@
 // The bench: what is shown, the wiring of table, stage and legend, the keys, and what Streamlit is told.
 
-const LAYERS = [
-  { key: "a", name: "A", line: "solid", title: "Outlines of A (1)" },
-  { key: "b", name: "B", line: "dashed", title: "Outlines of B (2)" },
-  { key: "truth", name: "truth", line: "band", title: "Outlines of the truth (3)" },
-  { key: "missed", name: "missed", needs: "truth", title: "False negatives of A: pixels of the truth that A lacks (4)" },
-  { key: "extra", name: "extra", needs: "truth", title: "False positives of A: pixels that the truth lacks (5). Missed by one class and extra in another: pink" },
-  { key: "apart", name: "differ", needs: "several", title: "Disagreement: pixels on which the files are not of one mind (6)" },
-  { key: "doubt", name: "unsure", needs: "doubt", title: "Uncertainty of the store's network: 4 p (1 - p), p its probability (7)" },
-  { key: "fill", name: "tint", title: "Tint the inside (8)" },
-];
-
 class Bench {
   constructor(root, facts, cases, tell) {
     this.root = root;
     this.facts = facts;
     this.cases = cases;
     this.tell = tell;
-    const { members, truth } = facts;
-    this.a = 0;
-    this.b = members.length > 1 ? 1 : undefined;
-    this.truth = truth === null ? undefined : members.length;
-    this.layers = { a: true, b: this.truth === undefined && members.length > 1, truth: this.truth !== undefined, fill: true };
     this.hidden = new Set();
     this.window = [0, 255];
     this.picked = new Set(this.remembered());
@@ -38,7 +22,7 @@ class Bench {
       light: (label) => this.lightUp(label),
       classes: (hidden) => this.setHidden(hidden),
     });
-    this.buildLayers();
+    this.bar = new LayerBar(this.find(".layers"), facts, { show: () => this.show(), chosen: () => this.rescored() });
     this.listen();
     this.table.score(this.chosen());
     this.rescored();
@@ -49,7 +33,8 @@ class Bench {
   }
 
   chosen() {
-    return { classes: this.classes, a: this.a, b: this.b, picked: this.picked, colours: this.facts.colours };
+    const { a, b } = this.bar;
+    return { classes: this.classes, a, b, picked: this.picked, colours: this.facts.colours };
   }
 
   // ---- which case ------------------------------------------------------------------------------------------------
@@ -94,9 +79,9 @@ class Bench {
     this.find(".case-name").textContent = facts.cases[place];
     this.find(".case-name").title = facts.cases[place];
     const { a, b } = this.table.values[place];
-    const scores = [[a, facts.members[this.a]], [b, facts.members[this.b]]].filter(([score]) => score !== undefined);
+    const scores = [a, b].filter((score) => score !== undefined);
     const rank = this.table.rank < 0 ? "" : `${this.table.rank + 1} of ${this.table.order.length}`;
-    const said = scores.map(([score], at) => `Dice ${scores.length > 1 ? "AB"[at] + " " : ""}${score.toFixed(4)}`);
+    const said = scores.map((score, at) => `Dice ${scores.length > 1 ? "AB"[at] + " " : ""}${score.toFixed(4)}`);
     this.find(".case-note").textContent = [rank, ...said].filter(Boolean).join(" · ");
     this.find(".pick").setAttribute("aria-pressed", String(picked.has(place)));
     this.find(".pick span").textContent = picked.has(place) ? "Picked" : "Pick";
@@ -168,61 +153,10 @@ class Bench {
   }
 
   seek(label) {
-    const { masks, a, b, truth } = this;
+    const { masks } = this;
+    const { a, b, truth } = this.bar;
     const at = [a, truth, b].find((source) => source !== undefined && masks?.sources[source].masks.has(label));
     if (at !== undefined) this.stage.goTo(masks.sources[at].masks.get(label).box);
-  }
-
-  buildLayers() {
-    const { facts, truth } = this;
-    const there = { truth: truth !== undefined, several: facts.members.length > 1, doubt: facts.doubt };
-    const box = this.find(".layers");
-    this.switches = new Map();
-    for (const { key, name, line, needs, title } of LAYERS) {
-      if ((needs && !there[needs]) || (key === "truth" && !there.truth) || (key === "b" && !there.several)) continue;
-      const pill = document.createElement("span");
-      pill.className = "pill";
-      const button = document.createElement("button");
-      button.title = title;
-      button.dataset.layer = key;
-      const sample = document.createElement("i");
-      sample.className = line || "square";
-      if (ERROR[key]) sample.style.background = ERROR[key];
-      button.append(sample, name);
-      button.addEventListener("click", () => this.setLayer(key, !this.layers[key]));
-      pill.append(button);
-      if (key === "a" || key === "b") pill.append(this.chooser(key));
-      box.append(pill);
-      this.switches.set(key, button);
-    }
-  }
-
-  chooser(key) {
-    const choice = document.createElement("select");
-    choice.setAttribute("aria-label", `which file is ${key.toUpperCase()}`);
-    this.facts.members.forEach((name, at) => choice.add(new Option(name, at)));
-    choice.value = this[key];
-    choice.addEventListener("change", () => {
-      this[key] = Number(choice.value);
-      choice.blur();
-      this.rescored();
-      this.show();
-    });
-    return choice;
-  }
-
-  swap() {
-    if (this.b === undefined) return;
-    [this.a, this.b] = [this.b, this.a];
-    for (const key of ["a", "b"]) this.switches.get(key).parentElement.querySelector("select").value = this[key];
-    this.rescored();
-    this.show();
-  }
-
-  setLayer(key, on) {
-    if (!this.switches.has(key)) return;
-    this.layers = { ...this.layers, [key]: on };
-    this.show();
   }
 
   lightUp(label) {
@@ -233,13 +167,14 @@ class Bench {
   }
 
   scene() {
-    const { place, masks, image, layers, classes, doubt, light, plain, a, b, truth, facts } = this;
+    const { place, masks, image, classes, doubt, light, plain, facts } = this;
+    const { a, b, truth, on: layers } = this.bar;
     return { place, masks, image, layers, classes, doubt, light, plain, truth, member: a, other: b, colours: facts.colours };
   }
 
   show() {
-    for (const [key, button] of this.switches) button.setAttribute("aria-pressed", String(!!this.layers[key]));
-    const { masks, layers, classes, a, b, truth, facts, place, hidden, light } = this;
+    const { masks, classes, facts, place, hidden, light } = this;
+    const { a, b, truth, on: layers } = this.bar;
     if (masks && (layers.missed || layers.extra || layers.apart)) {
       this.stage.veil.paint({ masks, classes, member: a, truth, members: facts.members.length, layers });
     }
@@ -339,7 +274,7 @@ class Bench {
       grey = image.grey ? `grey ${red}` : `rgb ${red} ${green} ${blue}`;
     }
     this.find(".where").textContent = `x ${pixel[0]}  y ${pixel[1]}  ${grey}`;
-    const sources = [["A", this.a], ["B", this.b], ["truth", this.truth]].filter(([, source]) => source !== undefined);
+    const sources = [["A", this.bar.a], ["B", this.bar.b], ["truth", this.bar.truth]].filter(([, source]) => source !== undefined);
     const rows = this.classes.flatMap((label) => {
       const held = sources.filter(([, source]) => masks.sources[source].masks.get(label)?.has(index));
       return held.length ? [[label, held.map(([name]) => name).join(" ")]] : [];
@@ -402,19 +337,17 @@ class Bench {
   }
 
   key(event) {
+    if (elsewhere(event)) return;
     const target = event.composedPath()[0];
-    const writes = /^(textarea|select)$/i.test(target.tagName) || target.isContentEditable;
-    if (writes || (/^input$/i.test(target.tagName) && target.type !== "range")) return;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const ranged = target.type === "range";
-    const layer = LAYERS.filter(({ key }) => key !== "fill")[Number(event.key) - 1]?.key || (event.key === "8" ? "fill" : undefined);
+    const layer = this.bar.of(event.key);
     const work = {
       ArrowRight: ranged ? undefined : () => this.step(1),
       ArrowLeft: ranged ? undefined : () => this.step(-1),
       j: () => this.step(1),
       k: () => this.step(-1),
       s: () => this.pick(),
-      x: () => this.swap(),
+      x: () => this.bar.swap(),
       a: () => this.setHidden(new Set()),
       f: () => this.stage.fit(),
       z: () => this.one(),
@@ -424,7 +357,7 @@ class Bench {
       "?": () => this.help(),
       Escape: () => (this.find(".help").hidden = true),
       " ": target.tagName === "BUTTON" ? undefined : () => this.setPlain(true),
-    }[event.key] || (layer && (() => this.setLayer(layer, !this.layers[layer])));
+    }[event.key] || (layer && (() => this.bar.toggle(layer)));
     if (!work) return;
     event.preventDefault();
     work();

@@ -1,4 +1,4 @@
-"""The bench: the component of table, picture and legend, and what it says."""
+"""The benches: the components that people look at and work with, of images and of volumes, and what they say."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from streamlit.components.v2 import component
 
-# One script, in the order in which one needs the other.
-_SCRIPTS = ("load", "paint", "stage", "cases", "classes", "bench")
+# Each is one script, in the order in which one part needs the other.
+_SHARED = ("load", "paint", "stage", "classes", "layers")
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ def _read(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
-_component = component(
-    "phalanx_bench",
-    html=_read("_app_bench.html"),
-    css=_read("_app_bench.css"),
-    js="\n".join(_read(f"_app_{name}.js") for name in _SCRIPTS),
+def _script(*names: str) -> str:
+    return "\n".join(_read(f"_app_{name}.js") for name in (*_SHARED, *names))
+
+
+_bench = component(
+    "phalanx_bench", html=_read("_app_bench.html"), css=_read("_app_bench.css"), js=_script("cases", "bench")
 )
+_volume = component("phalanx_volume", html=_read("_app_volume.html"), css=_read("_app_bench.css"), js=_script("volume"))
 
 
 def mount(first: int) -> Chosen:
@@ -42,7 +44,7 @@ def mount(first: int) -> Chosen:
     Args:
         first: place of the case that will be shown first.
     """
-    state = _component(
+    state = _bench(
         key="bench",
         data={"first": first},
         default={"case": -1, "picked": []},
@@ -54,3 +56,8 @@ def mount(first: int) -> Chosen:
 
 def _nothing() -> None:
     """Streamlit takes only states that have a callback."""
+
+
+def mount_volume() -> None:
+    """Put the three planes on the page; they tell nothing."""
+    _volume(key="volume")

@@ -197,10 +197,6 @@ class CaseTable {
   }
 }
 
-function written(value) {
-  return value === undefined ? "–" : value.toFixed(4);
-}
-
 // What tells names apart: without the beginning and the suffix that all of them share.
 function shortNames(names) {
   const shared = (texts) => {

@@ -97,3 +97,7 @@ class ClassList {
     }
   }
 }
+
+function written(value) {
+  return value === undefined ? "–" : value.toFixed(4);
+}

@@ -52,14 +52,16 @@ class Mask {
     return low > 0 && pixel < runs[2 * low - 1];
   }
 
-  get path() {
+  path([right, down]) {
     if (this.drawn) return this.drawn;
     const path = new Path2D();
     const { rings } = this;
     for (let at = 0; at < rings.length; ) {
       const end = at + 1 + 2 * rings[at];
-      path.moveTo(rings[at + 1] + 0.5, rings[at + 2] + 0.5);
-      for (let point = at + 3; point < end; point += 2) path.lineTo(rings[point] + 0.5, rings[point + 1] + 0.5);
+      path.moveTo((rings[at + 1] + 0.5) * right, (rings[at + 2] + 0.5) * down);
+      for (let point = at + 3; point < end; point += 2) {
+        path.lineTo((rings[point] + 0.5) * right, (rings[point + 1] + 0.5) * down);
+      }
       path.closePath();
       at = end;
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,10 @@ def case(gallery: Gallery, place: int) -> bytes:
         for label in range(len(gallery.classes)):
             numbers = _mask(gallery, member, place, label)
             if numbers is not None:
-                runs, rings = numbers
-                middle = filled + len(runs)
-                end = middle + len(rings)
+                middle = filled + len(numbers[0])
+                end = middle + len(numbers[1])
                 entries.append([label, filled, middle, end])
-                parts += [runs, rings]
+                parts += numbers
                 filled = end
         missing = np.flatnonzero(~member.present[place]).tolist()
         sources.append({"masks": entries, "missing": missing})
@@ -58,7 +58,11 @@ def _mask(gallery: Gallery, member: Member, place: int, label: int) -> tuple[np.
     runs = gallery.mask(member, place, label)
     if not len(runs):
         return None
-    rings = contour.outlines(runs, gallery.sizes[place])
-    pieces = [piece for ring in rings for piece in (np.array([len(ring)], np.int32), ring.ravel())]
     # An image has at most 90 million pixels, so that their indices fit int32.
-    return runs.ravel().astype(np.int32), np.concatenate(pieces).astype(np.int32)
+    return runs.ravel().astype(np.int32), rings(contour.outlines(runs, gallery.sizes[place]))
+
+
+def rings(found: Sequence[np.ndarray]) -> np.ndarray:
+    """Outlines one after the other, each behind the number of its points, int32."""
+    pieces = [piece for ring in found for piece in (np.array([len(ring)]), ring.ravel())]
+    return np.concatenate([np.empty(0), *pieces]).astype(np.int32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from phalanx.view import _app_below, _app_bench, app
+from phalanx.view.volume import Volume
 
 # Streamlit's own margins leave a third of the screen to the picture.
 _STYLE = """<style>
@@ -20,13 +21,17 @@ header[data-testid="stHeader"] button { pointer-events: auto; }
 
 def main() -> None:
     """Draw the page once."""
-    gallery, scores = app.held()
-    st.set_page_config(page_title=f"Phalanx: {gallery.title}", layout="wide", initial_sidebar_state="collapsed")
+    shown = app.held()
+    title = shown.title if isinstance(shown, Volume) else shown[0].title
+    st.set_page_config(page_title=f"Phalanx: {title}", layout="wide", initial_sidebar_state="collapsed")
     st.html(_STYLE)
+    if isinstance(shown, Volume):
+        _app_bench.mount_volume()
+        return
+    gallery, scores = shown
     for note in gallery.notes:
         st.caption(note)
-    chosen = _app_bench.mount(scores.first)
-    _app_below.draw(gallery, scores, chosen)
+    _app_below.draw(gallery, scores, _app_bench.mount(scores.first))
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ def routes(gallery: Gallery, scores: Scores) -> list[Route]:
     kept = lru_cache(_KEPT)(gallery.doubt) if gallery.doubt else None
 
     def facts(_: Request) -> Response:
-        return _packed(_app_pack.pack(_facts(gallery), np.concatenate([scores.dice.ravel(), scores.apart.ravel()])))
+        return packed(_app_pack.pack(_facts(gallery), np.concatenate([scores.dice.ravel(), scores.apart.ravel()])))
 
     def case(request: Request) -> Response:
-        return _packed(_app_pack.case(gallery, _place(request, gallery)))
+        return packed(_app_pack.case(gallery, _place(request, gallery)))
 
     def image(request: Request) -> Response:
         content, kind = gallery.photo(_place(request, gallery))
@@ -51,20 +51,23 @@ def routes(gallery: Gallery, scores: Scores) -> list[Route]:
     named: list[tuple[str, Callable[[Request], Response]]] = [
         ("facts", facts), ("case/{place:int}", case), ("image/{place:int}", image), ("doubt/{place:int}", doubt),
     ]  # fmt: skip
-    return [Route(f"/viewer/{path}", _guarded(answer)) for path, answer in named]
+    return [Route(f"/viewer/{path}", guarded(answer)) for path, answer in named]
 
 
-def _guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    def guarded(request: Request) -> Response:
+def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """An answer that tells what is at fault with the input."""
+
+    def told(request: Request) -> Response:
         try:
             return answer(request)
         except PhalanxError as error:
             return JSONResponse({"error": str(error)}, 422, _HEADERS)
 
-    return guarded
+    return told
 
 
-def _packed(content: bytes) -> Response:
+def packed(content: bytes) -> Response:
+    """Packed numbers as an answer."""
     return Response(content, media_type=_PACKED, headers=_HEADERS)
 
 

@@ -12,6 +12,7 @@ class Stage {
     this.veil = new Veil();
     this.pointers = new Map();
     this.size = [0, 0];
+    this.stretch = [1, 1];
     this.fitted = true;
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(canvas.parentElement);
@@ -22,7 +23,10 @@ class Stage {
   show(scene) {
     const before = this.scene;
     this.scene = scene;
-    const [height, width] = [scene.masks?.height || 0, scene.masks?.width || 0];
+    // Voxels may be longer one way: a slice is stretched to what it is in the body.
+    this.stretch = scene.stretch || [1, 1];
+    const { masks } = scene;
+    const [height, width] = masks ? [masks.height * this.stretch[1], masks.width * this.stretch[0]] : [0, 0];
     if (this.size[0] !== height || this.size[1] !== width) {
       this.size = [height, width];
       this.fit();
@@ -81,8 +85,9 @@ class Stage {
   // The pixel under a place of the frame: [x, y], or nothing outside the image.
   pixel(x, y) {
     const { view, size } = this;
-    const at = [Math.floor((x - view.x) / view.scale), Math.floor((y - view.y) / view.scale)];
-    return at[0] >= 0 && at[1] >= 0 && at[0] < size[1] && at[1] < size[0] ? at : undefined;
+    const at = [(x - view.x) / view.scale, (y - view.y) / view.scale];
+    const inside = at[0] >= 0 && at[1] >= 0 && at[0] < size[1] && at[1] < size[0];
+    return inside ? at.map((place, axis) => Math.floor(place / this.stretch[axis])) : undefined;
   }
 
   listen() {
@@ -93,12 +98,14 @@ class Stage {
     };
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
+      if (this.told.wheel?.(event)) return;
       // A wheel's notch is about 100; a touch pad sends many small steps.
       this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), ...place(event));
     }, { passive: false });
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
       pointers.set(event.pointerId, place(event));
+      this.dragged = false;
       canvas.classList.add("held");
     });
     canvas.addEventListener("pointermove", (event) => {
@@ -106,6 +113,8 @@ class Stage {
       const last = pointers.get(event.pointerId);
       if (!last) return this.told.over(this.pixel(...now), now);
       const [dx, dy] = [now[0] - last[0], now[1] - last[1]];
+      if (!dx && !dy) return undefined;
+      this.dragged = true;
       if (pointers.size === 2) this.pinch(event.pointerId, last, now);
       else if (event.shiftKey || event.buttons === 2) this.told.drag(dx, dy);
       else {
@@ -113,9 +122,10 @@ class Stage {
         this.fitted = false;
       }
       pointers.set(event.pointerId, now);
-      this.ask();
+      return this.ask();
     });
     const release = (event) => {
+      if (event.type === "pointerup" && !this.dragged) this.told.press?.(this.pixel(...place(event)));
       pointers.delete(event.pointerId);
       if (!pointers.size) canvas.classList.remove("held");
     };
@@ -150,12 +160,13 @@ class Stage {
     pen.imageSmoothingEnabled = view.scale < 3;
     pen.imageSmoothingQuality = "high";
     pen.fillStyle = scene.image ? "#000" : "#15191e";
-    pen.fillRect(0, 0, masks.width, masks.height);
+    const [height, width] = this.size;
+    pen.fillRect(0, 0, width, height);
     const marked = layers.missed || layers.extra || layers.apart;
     const busy = !plain && (marked || layers.doubt);
     // Marks stand out from a darker image.
     pen.globalAlpha = busy ? 0.55 : 1;
-    if (scene.image) pen.drawImage(this.ground, 0, 0);
+    if (scene.image) pen.drawImage(this.ground, 0, 0, width, height);
     pen.globalAlpha = 1;
     if (plain) return;
     if (layers.doubt && scene.doubt?.canvas) {
@@ -165,10 +176,10 @@ class Stage {
     if (marked) {
       pen.imageSmoothingEnabled = view.scale < 1;
       // Made smaller, a sliver fades to nothing; over itself it gains what it lost.
-      for (let times = Math.min(4, Math.ceil(1 / view.scale)); times > 0; times--) pen.drawImage(this.veil.canvas, 0, 0);
+      for (let times = Math.min(4, Math.ceil(1 / view.scale)); times > 0; times--) pen.drawImage(this.veil.canvas, 0, 0, width, height);
     }
     this.outlines(scene, busy);
-    this.told.drawn?.(scene);
+    this.told.drawn?.(pen, this);
   }
 
   outlines({ masks, layers, classes, colours, member, other, truth, light }, busy) {
@@ -177,7 +188,7 @@ class Stage {
     const each = (source, work) => {
       for (const label of source === undefined ? [] : classes) {
         const mask = masks.sources[source].masks.get(label);
-        if (mask) work(mask.path, colours[label], label);
+        if (mask) work(mask.path(this.stretch), colours[label], label);
       }
     };
     const stroke = (path, colour, width, opacity = 1) => {

@@ -19,6 +19,7 @@ from phalanx.core.errors import PhalanxError
 from phalanx.view import _app_scores
 from phalanx.view._app_scores import Scores
 from phalanx.view.gallery import Gallery
+from phalanx.view.volume import Volume
 
 HOST = "127.0.0.1"
 _FIRST_PORT, _PORTS = 8501, 50
@@ -31,11 +32,11 @@ _THEMES = {
 }  # fmt: skip
 
 
-_held: list[tuple[Gallery, Scores]] = []
+_held: list[tuple[Gallery, Scores] | Volume] = []
 
 
-def held() -> tuple[Gallery, Scores]:
-    """The gallery that is being served and its scores, for the page's script, which Streamlit runs in this process."""
+def held() -> tuple[Gallery, Scores] | Volume:
+    """The gallery that is being served with its scores, or the volume: for the page's script, run in this process."""
     return _held[-1]
 
 
@@ -60,11 +61,11 @@ def free_port(wanted: int | None) -> int:
     raise PhalanxError("the port is taken", seen, "choose another with --port, or close the other viewer")
 
 
-def serve(gallery: Gallery, port: int, *, headless: bool, say: Callable[[str], None]) -> None:
+def serve(shown: Gallery | Volume, port: int, *, headless: bool, say: Callable[[str], None]) -> None:
     """Serve the page until it is interrupted.
 
     Args:
-        gallery: what to show.
+        shown: what to show.
         port: of 127.0.0.1.
         headless: open no browser.
         say: told the page's address once it answers.
@@ -73,10 +74,15 @@ def serve(gallery: Gallery, port: int, *, headless: bool, say: Callable[[str], N
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from phalanx.view import _app_routes
+    from phalanx.view import _app_routes, _app_volume
 
-    scores = _app_scores.measure(gallery)
-    _held.append((gallery, scores))
+    if isinstance(shown, Volume):
+        _held.append(shown)
+        routes = _app_volume.routes(shown)
+    else:
+        scores = _app_scores.measure(shown)
+        _held.append((shown, scores))
+        routes = _app_routes.routes(shown, scores)
     address = f"http://{HOST}:{port}"
 
     @asynccontextmanager
@@ -89,7 +95,7 @@ def serve(gallery: Gallery, port: int, *, headless: bool, say: Callable[[str], N
     # A page of another site cannot reach these routes by a name of its own that leads to this machine.
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     script = Path(__file__).with_name("_app_page.py")
-    served = st.App(script, lifespan=lifespan, routes=_app_routes.routes(gallery, scores), middleware=[hosts])
+    served = st.App(script, lifespan=lifespan, routes=routes, middleware=[hosts])
     served.run(config=settings(port))
 
 
