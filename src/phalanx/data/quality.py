@@ -56,7 +56,7 @@ class _Look:
     areas: np.ndarray | None = None
     pixels: int = 0
     bones: Mapping[str, moments.Moments] = field(default_factory=dict)
-    thumb: _quality_twins.Thumb | None = None
+    thumb: np.ndarray | None = None
 
 
 def integrity(
