@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phalanx.commands import _sources, _viewed, cli
+from phalanx.commands import _sources, _viewed, _viewed_volume, cli
 from phalanx.mask.dialect import named
 
 HEAD = "image_name,class,rle\n"
@@ -94,3 +94,42 @@ def test_colours_belong_to_names_and_not_to_their_order():
     names = [f"organ-{number}" for number in range(1, 12)]
     assert _viewed.colours(names[::-1]) == _viewed.colours(names)[::-1]
     assert len(set(_viewed.colours(names))) == 11
+
+
+def nifti(name: str, voxels: np.ndarray, affine: np.ndarray | None = None) -> None:
+    import nibabel
+
+    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4) if affine is None else affine), name)
+
+
+def test_volumes_are_turned_to_right_front_and_head(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    voxels = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    # Stored with x to the left and slices first along y: the same scan as the plain one.
+    turned = np.array([[-2, 0, 0, 2], [0, 0, 1.5, 0], [0, 3, 0, 0], [0, 0, 0, 1]])
+    nifti("plain.nii.gz", voxels, np.diag([2, 1.5, 3, 1]))
+    nifti("turned.nii.gz", voxels[::-1].transpose(0, 2, 1).copy(), turned)
+    shown = _viewed_volume.volume([Path("turned.nii.gz")], Path("plain.nii.gz"), None)
+    assert shown.spacing == (2, 1.5, 3)
+    np.testing.assert_array_equal(shown.image, voxels)
+    np.testing.assert_array_equal(shown.members[0].voxels, voxels)
+    assert (shown.classes[0], len(shown.classes), shown.members[0].name) == ("label 1", 23, "turned")
+
+
+def test_volumes_at_fault_are_told(call):
+    nifti("scan.nii.gz", np.zeros((2, 3, 4), np.int16))
+    nifti("small.nii.gz", np.ones((2, 3, 5), np.uint8))
+    refused(*call("small.nii.gz", "--images", "scan.nii.gz"), "a label map is not of the scan", "(2, 3, 5)")
+    nifti("beside.nii.gz", np.ones((2, 3, 4), np.uint8), np.diag([1, 1, 2, 1]))
+    refused(*call("beside.nii.gz", "--images", "scan.nii.gz"), "beside.nii.gz lies 4.0 mm beside scan.nii.gz")
+    nifti("greys.nii.gz", np.full((2, 3, 4), 0.5, np.float32))
+    refused(*call("greys.nii.gz", "--images", "scan.nii.gz"), "a label map holds greys", "0.5")
+    nifti("none.nii.gz", np.zeros((2, 3, 4), np.uint8))
+    refused(*call("none.nii.gz", "--images", "scan.nii.gz"), "has no labels")
+    nifti("four.nii.gz", np.zeros((2, 3, 4, 2), np.uint8))
+    refused(*call("none.nii.gz", "--images", "four.nii.gz"), "the scan is no volume")
+    Path("broken.nii.gz").write_bytes(b"no NIfTI")
+    refused(*call("broken.nii.gz", "--images", "scan.nii.gz"), "the label map cannot be read")
+    refused(*call("lost.nii.gz", "--images", "scan.nii.gz"), "the label map does not exist")
+    Path("a.csv").write_text(f"{HEAD}a.png,x,1 4\n")
+    assert call("a.csv", "scan.nii.gz", "--images", "scan.nii.gz")[0] == 2

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -68,10 +69,12 @@ def address(phantom, truth, bad, tmp_path_factory):
     write.write(folder / "moved.csv", named("handbone"), shifted, names)
     less = ((case, SIZE, {**masks, LOST: run_lengths.empty()}) for case, masks in truth.items())
     write.write(folder / "less.csv", named("handbone"), less, names)
-    command = [
-        sys.executable, "-c", "from phalanx.commands.cli import main; main()", "view", "moved.csv", "less.csv",
-        "--images", "images", "--truth", str(phantom), "--headless",
-    ]  # fmt: skip
+    yield from serve(folder, "moved.csv", "less.csv", "--images", "images", "--truth", str(phantom))
+
+
+def serve(folder: Path, *arguments: str):
+    """The address of a viewer that runs until the generator is closed."""
+    command = [sys.executable, "-c", "from phalanx.commands.cli import main; main()", "view", *arguments, "--headless"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -91,6 +94,10 @@ def address(phantom, truth, bad, tmp_path_factory):
 @pytest.fixture
 def page(browser, address):
     """The page with its first picture; it may neither complain nor ask for anything from elsewhere."""
+    yield from watched(browser, address)
+
+
+def watched(browser, address: str):
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     opened = context.new_page()
     trouble: list[str] = []
@@ -294,6 +301,29 @@ def test_the_window_changes_the_greys_and_charts_come_when_asked_for(page, truth
     page.get_by_text("All cases", exact=True).click()
     page.locator(".js-plotly-plot .heatmaplayer").first.wait_for()
     assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_a_volume_is_cut_three_ways_through_one_voxel(browser, tmp_path):
+    labels = np.zeros((12, 16, 8), np.uint8)
+    labels[1:5, 3:9, 2:7] = 3
+    for name, voxels in (("scan", (labels * 40).astype(np.int16)), ("labels", labels)):
+        nibabel.save(nibabel.Nifti1Image(voxels, np.diag([1, 1, 3, 1])), tmp_path / f"{name}.nii.gz")
+    for address in serve(tmp_path, "labels.nii.gz", "--images", "scan.nii.gz"):
+        for opened in watched(browser, address):
+            bench = opened.locator(".bench")
+            assert opened.locator(".plane").count() == 3
+            assert bench.get_attribute("data-at") == "6,8,4"
+            assert opened.locator(".class .name").all_inner_texts() == ["label 3"]
+            opened.locator(".plane.axial canvas").hover()
+            opened.mouse.wheel(0, -100)
+            opened.wait_for_function("host => host.dataset.at === '6,8,5'", arg=bench.element_handle())
+            # A click in the slice moves the voxel; what is at the left of the screen is the patient's right.
+            frame = opened.locator(".plane.axial canvas").bounding_box()
+            scale = min(frame["width"] / 12, frame["height"] / 16)
+            left, top = frame["x"] + (frame["width"] - 12 * scale) / 2, frame["y"] + (frame["height"] - 16 * scale) / 2
+            opened.mouse.click(left + 8.5 * scale, top + 10.5 * scale)
+            opened.wait_for_function("host => host.dataset.at === '3,5,5'", arg=bench.element_handle())
+            assert "voxel 3 5 5   grey 120   A label 3" in opened.locator(".where").text_content()
 
 
 def test_scripts_hold_runs_against_each_other(browser):
