@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
-from phalanx.commands import _cases
+from phalanx.commands import _cases, _environment, _outcome, _run_details
 from phalanx.commands._cases import Cases
 from phalanx.commands._experiment import Experiment, members
+from phalanx.commands._run_folder import MEMORY, TIMINGS
 from phalanx.data import decode
 from phalanx.ensemble import soft
 from phalanx.store.predictions import Store
 
 _SHOWN = 6
-_PACKAGES = (
-    "torch",
-    "lightning",
-    "segmentation-models-pytorch",
-    "timm",
-    "albumentations",
-    "numpy",
-    "opencv-python-headless",
-    "zarr",
-)
 
 
 def write(experiment: Experiment, cases: Cases, run: Path) -> Path:
@@ -40,11 +29,13 @@ def write(experiment: Experiment, cases: Cases, run: Path) -> Path:
     oof = pandas.DataFrame(oof[list(cases.labels.scored_names)].astype(float))
     order = list(oof.mean(axis=1).sort_values(kind="stable").index)
     shown = min(_SHOWN, len(order) // 2)
-    timings = run / "timings.json"
+    made = _environment.read(run)
+    if not _run_details.there(run):
+        _measure(experiment, cases, run)
     page.write(
         page.Report(
             title=experiment.run,
-            command=f"python run.py config={experiment.run}",
+            command=_command(experiment, made),
             labels=cases.labels,
             scores=scores,
             table=oof,
@@ -53,10 +44,15 @@ def write(experiment: Experiment, cases: Cases, run: Path) -> Path:
             findings=cases.findings,
             best=_pictures(order[::-1][:shown], experiment, cases, run, oof),
             worst=_pictures(order[:shown], experiment, cases, run, oof),
-            timings=json.loads(timings.read_text()) if timings.is_file() else {},
+            timings=_json(run / TIMINGS),
             config_yaml=(run / "config.yaml").read_text(encoding="utf-8"),
-            versions=_versions(),
-            notes=_notes(experiment),
+            versions=made[-1]["versions"] if made else _environment.versions(),
+            notes=[*_notes(experiment), *_changes(made)],
+            cases=_run_details.cases(run),
+            areas=_run_details.areas(run),
+            confusion=_run_details.confusion(run),
+            memory=_json(run / MEMORY),
+            machine=made[-1]["machine"] if made else {},
         ),
         run / "report.html",
     )
@@ -125,6 +121,34 @@ def _pictures(keys: list[str], experiment: Experiment, cases: Cases, run: Path, 
     return pictures
 
 
-def _versions() -> dict[str, str]:
-    versions = {"phalanx": importlib.metadata.version("phalanx"), "Python": platform.python_version()}
-    return versions | {name: importlib.metadata.version(name) for name in _PACKAGES}
+def _command(experiment: Experiment, made: list[dict[str, Any]]) -> str:
+    """What reproduces the run; a queue's run as if it had been typed alone."""
+    return f"python run.py {made[-1]['command']}" if made else f"python run.py config={experiment.run}"
+
+
+def _changes(made: list[dict[str, Any]]) -> list[str]:
+    """A sentence when a run was continued elsewhere or with other versions."""
+    notes = []
+    versions = [entry["versions"] for entry in made]
+    changed = [name for name in (versions[-1] if made else {}) if len({one.get(name) for one in versions}) > 1]
+    if changed:
+        said = ", ".join(f"{name} {' then '.join(dict.fromkeys(one.get(name, '-') for one in versions))}"
+                         for name in changed)  # fmt: skip
+        notes.append(f"The run was continued with other versions: {said}.")
+    if len({json.dumps(entry["machine"], sort_keys=True) for entry in made}) > 1:
+        notes.append("The run was continued on another machine; the last one is named below.")
+    return notes
+
+
+def _measure(experiment: Experiment, cases: Cases, run: Path) -> None:
+    """What a run of an earlier version did not keep, from its stores."""
+    names = list(members(experiment))
+    oof, test = (
+        _outcome.combine(run, names, part, "Reading predictions") if wanted else {}
+        for part, wanted in (("oof", True), ("test", bool(cases.test)))
+    )
+    _run_details.write(run, cases, _cases.cache_of(experiment, cases.labels), oof, test)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

@@ -2,14 +2,15 @@
 
 `cases.csv` has a line a case: `part` (train, test), `case`, `group`, `fold`, `height`, `width`, `bend` (of the wrist in
 degrees, positive towards the little finger; empty where there is none), `masks` (what bend and areas were measured on:
-truth, prediction) and the pixels of every class. `confusion.csv` has a line a class, see `metrics/_confusion.py`, summed
-over the out-of-fold predictions.
+truth, prediction) and the pixels of every class. `confusion.csv` has a line a class, see `metrics/_confusion.py`, over
+all out-of-fold predictions.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from phalanx.commands._cases import Cases
     from phalanx.data.cache import Cache
+    from phalanx.view.case_facts import CaseFacts
 
 CASES, CONFUSION = "cases.csv", "confusion.csv"
 _FACTS = ("part", "case", "group", "fold", "height", "width", "bend", "masks")
@@ -77,38 +79,36 @@ def there(folder: Path) -> bool:
     return (folder / CASES).is_file() and (folder / CONFUSION).is_file()
 
 
-def cases(folder: Path) -> pd.DataFrame:
-    """`cases.csv` but for the areas, indexed by case; ids, groups and folds are text."""
-    return _cases(folder).iloc[:, : len(_FACTS) - 1]
+def cases(folder: Path) -> dict[str, CaseFacts]:
+    """The facts of `cases.csv`, by case."""
+    from phalanx.view.case_facts import CaseFacts
+
+    found = {}
+    with (folder / CASES).open(encoding="utf-8", newline="") as file:
+        for part, case, group, fold, height, width, bend, masks, *_ in itertools.islice(csv.reader(file), 1, None):
+            size = (int(height), int(width))
+            found[case] = CaseFacts(part, group, fold, size, float(bend) if bend else None, masks)
+    return found
 
 
 def areas(folder: Path) -> pd.DataFrame:
     """The areas of `cases.csv` in pixels, case x class."""
-    return _cases(folder).iloc[:, len(_FACTS) - 1 :]
+    return _table(folder / CASES, len(_FACTS), _FACTS.index("case"))
 
 
 def confusion(folder: Path) -> pd.DataFrame:
     """`confusion.csv`: a row a true class, columns the classes, `nobody` and `missed`."""
-    return _read(folder / CONFUSION, 0, ["class"])
+    return _table(folder / CONFUSION, 1, 0)
 
 
-def _cases(folder: Path) -> pd.DataFrame:
-    return _read(folder / CASES, _FACTS.index("case"), ["part", "case", "group", "fold", "masks"])
-
-
-def _read(path: Path, index: int, words: Sequence[str]) -> pd.DataFrame:
-    """A table whose columns `words` are text, with the column of this place as its index."""
+def _table(path: Path, first: int, index: int) -> pd.DataFrame:
+    """The whole numbers that begin in column `first`; rows are called what stands in column `index`."""
     import pandas
 
     with path.open(encoding="utf-8", newline="") as file:
-        heads = next(csv.reader(file))
-    # By place, since a class may be called like one of our own columns.
-    kinds = {place: str for place, name in enumerate(heads[: len(_FACTS)]) if name in words}
-    empty = {place: [""] for place in range(len(heads)) if place not in kinds}
-    table = pandas.read_csv(path, header=None, skiprows=1, dtype=kinds, keep_default_na=False, na_values=empty)
-    table.index = pandas.Index(table.pop(index), name=heads.pop(index))
-    table.columns = heads
-    return table
+        heads, *rows = csv.reader(file)
+    counts = np.array([row[first:] for row in rows], np.int64).reshape(len(rows), len(heads) - first)
+    return pandas.DataFrame(counts, index=[row[index] for row in rows], columns=heads[first:])
 
 
 def _write(path: Path, rows: Sequence[Sequence[object]]) -> None:

@@ -1,4 +1,4 @@
-"""Confusion: where the pixels went that a class lost, for classes that may overlap as for those that exclude each other."""
+"""Confusion: where the pixels went that a class lost, whether classes may overlap or exclude each other."""
 
 from __future__ import annotations
 

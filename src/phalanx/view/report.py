@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,20 @@ import numpy as np
 from phalanx.core import files
 from phalanx.core.case import Finding
 from phalanx.core.labels import LabelSpace
-from phalanx.view import _findings, _format, _html, _scores, figures, picture
-from phalanx.view._html import Cell, escape
+from phalanx.view import (
+    _findings,
+    _format,
+    _html,
+    _report_confusion,
+    _report_data,
+    _report_run,
+    _report_wrists,
+    _scores,
+    figures,
+    picture,
+)
+from phalanx.view._html import escape
+from phalanx.view.case_facts import CaseFacts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +72,11 @@ class Report:
         config_yaml: the resolved configuration.
         versions: package -> version.
         notes: sentences a reader must know to judge the scores.
+        cases: facts by case id.
+        areas: pixels, case x class, of the same cases.
+        confusion: pixels, true class x (classes, `nobody`, `missed`), see `metrics/_confusion.py`.
+        memory: stage -> peak in bytes, `host` and `device`.
+        machine: what the run was made on, name -> value.
     """
 
     title: str
@@ -76,6 +93,11 @@ class Report:
     config_yaml: str
     versions: dict[str, str]
     notes: list[str]
+    cases: Mapping[str, CaseFacts] = field(default_factory=dict)
+    areas: pd.DataFrame | None = None
+    confusion: pd.DataFrame | None = None
+    memory: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    machine: Mapping[str, str] = field(default_factory=dict)
 
 
 def write(report: Report, path: Path) -> None:
@@ -88,12 +110,20 @@ def render(report: Report) -> str:
     parts = (
         ("classes", "Classes", _classes(report)),
         ("cases", "Cases", _cases(report)),
+        ("confusion", "Confusion", _report_confusion.section(report.confusion)),
+        ("wrists", "Straight and bent wrists", _report_wrists.section(report.cases, report.table)),
         ("worst", "Worst cases", _pictures("worst", report.worst, report.labels)),
         ("best", "Best cases", _pictures("best", report.best, report.labels)),
         ("training", "Training", _training(report)),
-        ("data", "Data", _data(report)),
+        ("data", "Data", _report_data.section(report.data, report.cases, report.areas, report.table, report.labels)),
         ("findings", "Findings", _findings.listing(report.findings)),
-        ("run", "Run", _run(report)),
+        (
+            "run",
+            "Run",
+            _report_run.section(
+                report.timings, report.memory, report.versions, report.machine, config_yaml=report.config_yaml
+            ),
+        ),
     )
     shown = [(name, title, body) for name, title, body in parts if body]
     sections = [_html.section(name, title, body, _NOTES.get(name, "")) for name, title, body in shown]
@@ -112,6 +142,8 @@ _NOTES = {
     "does not start at 0; cases below it are triangles on its left edge.",
     "cases": "How the mean Dice of the cases is spread. In the map, a row is a case and a column a class; an empty "
     "cell has no score.",
+    "confusion": _report_confusion.NOTE,
+    "wrists": _report_wrists.NOTE,
     "worst": "Grey images are stretched to the full range of greys for display. Point at a picture to see which "
     "classes lie there.",
     "training": "Lines of one colour belong to one model, each fold has its dash; a star marks its best validation. "
@@ -165,7 +197,7 @@ def _tiles(report: Report) -> list[str]:
     if report.curves:
         tiles.append(tile("Networks trained", f"{len(report.curves):,}", "members × folds"))
     if report.timings:
-        tiles.append(tile("Time", _format.duration(sum(report.timings.values())), "all stages together"))
+        tiles.append(tile("Time", _format.duration(sum(report.timings.values())), _report_run.peak(report.memory)))
     return tiles
 
 
@@ -206,32 +238,3 @@ def _training(report: Report) -> str:
     if not report.curves:
         return ""
     return _html.chart("curves", figures.curves(report.curves), "training loss, validation Dice and learning rate")
-
-
-def _data(report: Report) -> str:
-    return _html.facts(report.data) if report.data else ""
-
-
-def _run(report: Report) -> str:
-    longest = max(report.timings.values(), default=0) or 1
-    rows = [
-        [
-            Cell.text(stage),
-            Cell(_format.duration(seconds), float(seconds)),
-            Cell(f'<span class="meter"><b style="width:{100 * seconds / longest:.1f}%"></b></span>', float(seconds)),
-        ]
-        for stage, seconds in report.timings.items()
-    ]
-    times = f"<div><h3>Time</h3>{_html.table(('stage', 'time', ''), rows, sortable=False)}</div>" if rows else ""
-    packages = [[Cell.text(name), Cell.text(version)] for name, version in report.versions.items()]
-    versions = _html.table(("package", "version"), packages, sortable=False)
-    found = f"<div><h3>Versions</h3>{versions}</div>" if packages else ""
-    lines = report.config_yaml.strip("\n")
-    config = (
-        f"<details><summary>Resolved configuration ({_format.count(lines.count(chr(10)) + 1, 'line')})</summary>"
-        f"<pre><code>{escape(lines)}</code></pre></details>"
-        if lines
-        else ""
-    )
-    pair = f'<div class="pair">{times}{found}</div>' if times or found else ""
-    return pair + config
