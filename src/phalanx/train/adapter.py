@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import lightning
@@ -20,6 +20,8 @@ from phalanx.metrics.dice import Dice
 from phalanx.train import optimisers, schedules
 from phalanx.train.settings import TrainConfig
 
+# (predict, images) -> logits `(c, h, w)` of each, or what can be looked at class by class like them.
+Infer = Callable[[Callable[[Tensor], Tensor], Tensor], Iterable[Any]]
 Truth = Mapping[str, tuple[Geometry, list[np.ndarray]]]
 
 
@@ -40,6 +42,7 @@ class Adapter(lightning.LightningModule):
         self.config, self.labels, self.truth, self.seed = config, labels, truth, seed
         self.score = Dice()
         self.counts: list[np.ndarray] = []
+        self.infer: Infer = lambda predict, images: predict(images).float().cpu().numpy()
 
     def configure_optimizers(self) -> Any:
         """The configured optimiser, its rate set at every step."""
@@ -84,7 +87,7 @@ class Adapter(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Count pixels at the original size; nothing larger than the batch's logits is kept."""
-        logits = self.method.predict(batch.x).float().cpu().numpy()  # type: ignore[operator]
+        logits = self.infer(self.method.predict, batch.x)  # type: ignore[arg-type]
         for case, stack in zip(batch.ids, logits, strict=True):
             geometry, truth = self.truth[case]
             self.counts.append(_counts.of_logits(stack, geometry, self.labels, truth))

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 
 from phalanx.core import files
 from phalanx.core.labels import LabelSpace
-from phalanx.train.adapter import Adapter, Truth
+from phalanx.train.adapter import Adapter, Infer, Truth
 from phalanx.train.checkpoints import WholeFiles, load_weights, save_weights
 from phalanx.train.history import History
 from phalanx.train.settings import TrainConfig
@@ -48,6 +48,7 @@ def fit(
     folder: Path,
     seed: int,
     watch: Watcher | None = None,
+    infer: Infer | None = None,
 ) -> dict[str, Any]:
     """Train `method` to the end and leave it with the weights that predict.
 
@@ -61,6 +62,7 @@ def fit(
         folder: of the fold.
         seed: of everything that is drawn.
         watch: called with (epoch, validation Dice) after each validation; what it raises ends the training.
+        infer: how validation predicts, where that is not one forward pass a batch.
 
     Returns:
         What `fold.json` holds: val_dice, epoch (of the kept weights), epochs, steps, seconds, precision, parameters.
@@ -71,6 +73,7 @@ def fit(
         return json.loads(done.read_text())
     folder.mkdir(parents=True, exist_ok=True)
     adapter = Adapter(method.to(memory_format=torch.channels_last), config, labels, truth, seed)  # type: ignore[call-overload]
+    adapter.infer = infer or adapter.infer
     adapter.method = torch.compile(method) if config.compile else method  # type: ignore[assignment]
     trainer = _trainer(config, folder, watch)
     last, started = folder / "last.ckpt", time.monotonic()
