@@ -18,6 +18,7 @@ from phalanx.core.labels import LabelSpace
 from phalanx.core.progress import track
 from phalanx.data import folds, patch, quality
 from phalanx.data.cache import Cache
+from phalanx.data.views import Views
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def read(experiment: Experiment) -> tuple[Dataset, str]:
 def fill(cases: Sequence[Case], cache: Cache) -> None:
     """Make the cache entries that are not there yet, on all cores (OpenCV frees the interpreter lock)."""
     with ThreadPoolExecutor() as pool:
-        for _ in track(pool.map(lambda case: cache.item(case).geometry, cases), "Decoding", total=len(cases)):
+        for _ in track(pool.map(lambda case: cache.entry(case).geometry, cases), "Decoding", total=len(cases)):
             pass
 
 
@@ -105,7 +106,10 @@ def cache_of(member: Experiment, labels: LabelSpace) -> Cache:
     """The cache that a member's networks look into."""
     data = member.data
     channels = getattr(member.model, "channels", 3)
-    return Cache(data.cache, labels, data.size, data.fit == "letterbox", channels, data.rasteriser, data.mirror)
+    size = None if data.fit == "native" else data.size
+    prepare = member.views.prepare
+    views = Views(prepare, (0.0,), (1.0,), section="views.prepare", geometric=False) if prepare else None
+    return Cache(data.cache, labels, size, data.fit == "letterbox", channels, data.rasteriser, data.mirror, views)
 
 
 def _limited(dataset: Dataset, limit: int | None) -> Dataset:

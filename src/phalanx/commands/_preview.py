@@ -72,7 +72,8 @@ def _draw(member: Experiment, dataset: Dataset, title: str) -> np.ndarray:
         cases.append(case)
         if len(cases) == _ROWS:
             break
-    data = CaseDataset(cases, cache, Views(views.train, views.mean, views.std), labels, member.seed)
+    training = Views(views.train, views.mean, views.std)
+    data = CaseDataset(cases, cache, training, labels, member.seed, window=member.data.window)
     mixed = MixedCases(data, views, labels)
     batches = [mixed.__getitems__([(draw, place) for place in range(len(cases))]) for draw in range(_DRAWS)]
     rows = []

@@ -13,6 +13,7 @@ from phalanx.core.case import Case
 from phalanx.core.catalogue import Strict, nearest
 from phalanx.core.errors import ConfigError
 from phalanx.data.mixing import CopyPaste, CutMix, MixUp
+from phalanx.data.windows import Window
 
 
 class FoldsConfig(Strict):
@@ -71,8 +72,11 @@ class DataConfig(Strict):
     Args:
         dataset: a reader of the catalogue and its own keys.
         rasteriser: how polygons become pixels.
-        size: `[height, width]` of the network's input.
-        fit: `stretch` to that size, or `letterbox`: keep the aspect and pad.
+        size: `[height, width]` of the network's frame: of its input, unless it is shown windows.
+        fit: `stretch` to that size; `letterbox`: keep the aspect and pad; or `native`: every image keeps its own size,
+            whatever `size` says, and `window` says what the network learns from.
+        window: what part of an image a training sample shows; all of it when left out. `predict.window` is the same
+            for predictions.
         mirror: which cases are shown mirrored, for instance left hands as right ones.
         cache: folder of decoded images and masks.
         limit: keep only the first N groups (people), for quick tries.
@@ -83,7 +87,8 @@ class DataConfig(Strict):
     dataset: catalogue.choice("datasets")  # type: ignore[valid-type]
     rasteriser: Literal["opencv", "coco"] = "opencv"
     size: tuple[int, int] = (512, 512)
-    fit: Literal["stretch", "letterbox"] = "stretch"
+    fit: Literal["stretch", "letterbox", "native"] = "stretch"
+    window: Window | None = None
     mirror: Mirror | None = None
     cache: Path = Path("data/.cache")
     limit: int | None = Field(default=None, ge=1)
@@ -91,11 +96,22 @@ class DataConfig(Strict):
     unreadable: Literal["skip", "error"] = "error"
     folds: FoldsConfig = FoldsConfig()
 
+    @model_validator(mode="after")
+    def _windows(self) -> DataConfig:
+        if self.fit == "native" and self.window is None:
+            raise ValueError("fit: native needs data.window: images of different sizes make no batch")
+        if self.fit != "native" and self.window and any(map(int.__gt__, self.window.size, self.size)):
+            raise ValueError(f"window.size {list(self.window.size)} is larger than data.size {list(self.size)}")
+        return self
+
 
 class ViewsConfig(Strict):
     """What is done to an image before the network sees it.
 
     Args:
+        prepare: transforms of every whole image, in training, validation and prediction alike, before windows are cut
+            and before anything else; done once and kept in the cache. Of pixels only, all with `p: 1.0`. What looks at
+            the whole image (contrast, CLAHE) belongs here when training sees windows.
         train: Albumentations transforms by name, each `{name: ..., its arguments}`, drawn anew for each sample.
         copy_paste: objects of one image of a batch pasted into another, after `train`.
         cutmix: a box of one image of a batch put into another, after that.
@@ -108,6 +124,7 @@ class ViewsConfig(Strict):
         std: divided by after that.
     """
 
+    prepare: tuple[dict[str, Any], ...] = ()
     train: tuple[dict[str, Any], ...] = ()
     copy_paste: CopyPaste | None = None
     cutmix: CutMix | None = None

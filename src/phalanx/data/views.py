@@ -81,7 +81,7 @@ class Views:
         self.mean, self.std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         if (self.std <= 0).any() or len(self.mean) != len(self.std):
             raise ConfigError("views.mean and views.std must be as many, std above zero", f"{mean}, {std}", "mend them")
-        self.section, self.geometric = section, geometric
+        self.section, self.geometric, self.transforms = section, geometric, tuple(transforms)
         self.packed = not any(map(_by_value, transforms))
         self.pipeline = None
         if transforms:
@@ -112,6 +112,18 @@ class Views:
         normalised = (image.astype(np.float32) / 255 - self.mean) / self.std
         planes = None if bits is None else np.ascontiguousarray(bits.transpose(2, 0, 1))
         return np.ascontiguousarray(normalised.transpose(2, 0, 1)), planes
+
+    def pixels(self, image: np.ndarray) -> np.ndarray:
+        """The transforms alone, without the normalisation: uint8 `(h, w, k)` to the same.
+
+        Raises:
+            ConfigError: a transform refuses the image, or changes its shape.
+        """
+        made = image if self.pipeline is None else self._transformed(image, None, 0)[0].reshape(*image.shape[:2], -1)
+        if made.shape != image.shape or made.dtype != np.uint8:
+            seen = f"{image.shape} of uint8 became {made.shape} of {made.dtype}"
+            raise ConfigError(f"{self.section} changes the channels", seen, "leave out the transform that does")
+        return made
 
     def _transformed(
         self, image: np.ndarray, bits: np.ndarray | None, seed: int

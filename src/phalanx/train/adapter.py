@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import lightning
@@ -21,6 +21,8 @@ from phalanx.metrics.dice import Dice
 from phalanx.train import averaging, networks, optimisers, rates
 from phalanx.train.settings import TrainConfig
 
+# (predict, images) -> logits `(c, h, w)` of each, or what can be looked at class by class like them.
+Infer = Callable[[Callable[[Tensor], Tensor], Tensor], Iterable[Any]]
 Truth = Mapping[str, tuple[Geometry, list[np.ndarray]]]
 
 
@@ -46,6 +48,7 @@ class Adapter(lightning.LightningModule):
             networks.encoder_parameters(method, "train.freeze.encoder_epochs") if config.freeze.encoder_epochs else []
         )
         self.average = averaging.build(config, method)
+        self.infer: Infer = lambda predict, images: predict(images).float().cpu().numpy()
 
     def configure_optimizers(self) -> Any:
         """The configured optimiser, its rate set at every step."""
@@ -135,12 +138,17 @@ class Adapter(lightning.LightningModule):
         """The method whose weights validate and predict: the average, once there is one."""
         return self.average.module if self.average is not None and averaging.begun(self.average) else self.method
 
-    def validation_step(self, batch: Batch, index: int) -> None:
-        """Count pixels at the original size; nothing larger than the batch's logits is kept."""
-        logits = self.predicting.predict(batch.x).float().cpu().numpy()
-        if not np.isfinite(logits).all():
+    def _finite(self, images: Tensor) -> Tensor:
+        """Logits of images, by the weights that validate."""
+        logits = self.predicting.predict(images)
+        if not torch.isfinite(logits).all():
             # Before a checkpoint is written: the one from before stays the last.
             raise _diverged(f"the network's logits are not finite in epoch {self.current_epoch + 1}")
+        return logits
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Count pixels at the original size; nothing larger than the batch's logits is kept."""
+        logits = self.infer(self._finite, batch.x)
         for case, stack in zip(batch.ids, logits, strict=True):
             geometry, truth = self.truth[case]
             self.counts.append(_counts.of_logits(stack, geometry, self.labels, truth))

@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader
 from phalanx.core import files
 from phalanx.core.labels import LabelSpace
 from phalanx.train import networks, shortage
-from phalanx.train.adapter import Adapter, Truth, kept, memory_format
+from phalanx.train.adapter import Adapter, Infer, Truth, kept, memory_format
 from phalanx.train.checkpoints import WholeFiles, load_weights, save_weights
 from phalanx.train.history import History
 from phalanx.train.settings import TrainConfig
@@ -54,6 +54,7 @@ def fit(
     folder: Path,
     seed: int,
     watch: Watcher | None = None,
+    infer: Infer | None = None,
 ) -> dict[str, Any]:
     """Train `method` to the end and leave it with the weights that predict.
 
@@ -67,6 +68,7 @@ def fit(
         folder: of the fold.
         seed: of everything that is drawn.
         watch: called with (epoch, validation Dice) after each validation; what it raises ends the training.
+        infer: how validation predicts, where that is not one forward pass a batch.
 
     Returns:
         What `fold.json` holds: val_dice, epoch (of the kept weights), epochs, steps, seconds, precision, parameters.
@@ -80,6 +82,7 @@ def fit(
         for network in networks.able(method, "checkpoint_activations", "train.checkpoint_activations"):
             network.checkpoint_activations(True)
     adapter = Adapter(method.to(memory_format=memory_format(config)), config, labels, truth, seed)  # type: ignore[call-overload]
+    adapter.infer = infer or adapter.infer
     if config.compile:
         networks.compile_stages(method)
     trainer = _trainer(config, folder, watch)
