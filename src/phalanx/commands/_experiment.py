@@ -56,9 +56,11 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Experiment:
-        step = 2 ** getattr(self.model, "depth", 0)
-        if any(side % step or side < step for side in self.data.size):
-            raise ValueError(f"data.size must be a multiple of {step} for this encoder, is {list(self.data.size)}")
+        step = getattr(self.model, "multiple", 1)
+        least = getattr(self.model, "least", step)
+        if any(side % step or side < least for side in self.data.size):
+            said = f"multiples of {step}" + (f", {least} or more" if least > step else "")
+            raise ValueError(f"data.size must be {said} for this network, is {list(self.data.size)}")
         return self
 
 
