@@ -56,15 +56,17 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Experiment:
-        step, data, window = 2 ** getattr(self.model, "depth", 0), self.data, self.predict.window
+        step = getattr(self.model, "multiple", 1)
+        least, data, window = getattr(self.model, "least", step), self.data, self.predict.window
         sizes = {
             "data.size": None if data.fit == "native" or (data.window and window) else data.size,
             "data.window.size": data.window.size if data.window else None,
             "predict.window.size": window.size if window else None,
         }
         for name, size in sizes.items():
-            if size and any(side % step or side < step for side in size):
-                raise ValueError(f"{name} must be a multiple of {step} for this encoder, is {list(size)}")
+            if size and any(side % step or side < least for side in size):
+                said = f"multiples of {step}" + (f", {least} or more" if least > step else "")
+                raise ValueError(f"{name} must be {said} for this network, is {list(size)}")
         if window and data.fit != "native" and any(map(int.__gt__, window.size, data.size)):
             raise ValueError(f"predict.window.size {list(window.size)} is larger than data.size {list(data.size)}")
         return self

@@ -99,7 +99,7 @@ class Member:
             torch.manual_seed(int(np.random.SeedSequence((experiment.seed, fold, made)).generate_state(1)[0]))
             made += 1
             config = experiment.model if shares is not None else _untrained(experiment.model)
-            network = catalogue.build("models", config).build(len(labels))
+            network = catalogue.build("models", config).build(len(labels), experiment.data.size)
             if shares is not None and experiment.train.prior_bias:
                 network.start_at_prior(torch.from_numpy(shares), labels.exclusive)
             return network
