@@ -34,7 +34,8 @@ def browser():
         pytest.skip("browser: there is no chromium, chromium-browser or google-chrome here")
     with api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
+        # One context for all tests: Streamlit's own scripts are read and compiled once.
+        yield opened.new_context(viewport={"width": 1280, "height": 860})
         opened.close()
 
 
@@ -98,15 +99,15 @@ def page(browser, address):
 
 
 def watched(browser, address: str):
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    opened = context.new_page()
+    opened = browser.new_page()
     trouble: list[str] = []
     opened.on("pageerror", lambda error: trouble.append(f"error {error}"))
     opened.on("request", lambda request: elsewhere(request.url) and trouble.append(f"asked for {request.url}"))
     opened.goto(address)
     opened.wait_for_selector(".bench[data-state=shown]")
     yield opened
-    context.close()
+    opened.evaluate("localStorage.clear()")
+    opened.close()
     assert trouble == []
 
 

@@ -57,7 +57,7 @@ def view(
     phalanx view organs.nii.gz --images scan.nii.gz --truth labels.nii.gz
     """
     from phalanx.commands import _dialect, _sources, _viewed, _viewed_volume
-    from phalanx.view import app
+    from phalanx.view import _format, app
 
     written = _dialect.chosen(dialect, columns, order, base, empty)
     twice = [str(path) for path in files if sum(path.resolve() == other.resolve() for other in files) > 1]
@@ -70,13 +70,15 @@ def view(
         if not all(volumes) or store is not None:
             raise typer.BadParameter("go with a scan and other label maps alone", param_hint="NIfTI files")
         shown = _viewed_volume.volume(files, images, truth)
-        _say(f"{' x '.join(map(str, shown.image.shape))} voxels, {len(shown.classes)} classes")
+        _say(
+            f"{' x '.join(map(str, shown.image.shape))} voxels, {_format.count(len(shown.classes), 'class', 'classes')}"
+        )
     else:
         reading = _sources.Reading(reader, tuple(option or ()), rasteriser)
         predictions = [_sources.find(path, written, reading) for path in files]
         labels = None if truth is None else _sources.find(truth, written, reading)
         shown = _viewed.gallery(predictions, labels, images, store)
-        _say(f"{len(shown.cases)} cases, {len(shown.classes)} classes")
+        _say(f"{_format.count(len(shown.cases), 'case')}, {_format.count(len(shown.classes), 'class', 'classes')}")
         for note in shown.notes:
             _say(note)
     app.serve(

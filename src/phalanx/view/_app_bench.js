@@ -24,6 +24,7 @@ class Bench {
     });
     this.bar = new LayerBar(this.find(".layers"), facts, { show: () => this.show(), chosen: () => this.rescored() });
     this.listen();
+    this.setWindow(this.window);
     this.table.score(this.chosen());
     this.rescored();
   }
