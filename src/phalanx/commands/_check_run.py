@@ -116,6 +116,9 @@ def weighted(
     rows = [place for place, case in enumerate(judged.ids) if case in known]
     weights = np.array([weight[judged.ids[row]] for row in rows])[:, None]
     draws = _summary.Draws([judged.groups[row] for row in rows])
-    drawn = draws.means(judged.dice[rows] * weights) / draws.means(np.broadcast_to(weights, (len(rows), 1)))
+    total = draws.means(weights)
+    # A draw of nothing but weightless cases says nothing.
+    some = total[:, 0] > 0
+    drawn = draws.means(judged.dice[rows] * weights)[some] / total[some]
     mean = float((judged.dice[rows] * weights).sum(0).mean() / weights.sum())
     return mean, _summary.bounds(_summary.over_all(drawn)).tolist()

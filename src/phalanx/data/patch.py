@@ -282,7 +282,7 @@ def _settled(finding: Finding, entries: Mapping[str, Entry], changed: Mapping[st
 
 
 # Kinds of the readers that are about names alone.
-_NAMED = ("unknown class", "two classes share one outline")
+_NAMED = ("unknown class", "classes without an outline", "two classes share one outline")
 # Kinds after which nothing is left of the image.
 _UNUSABLE = (_base.UNREADABLE, _base.TRUNCATED)
 
