@@ -68,6 +68,12 @@ class Member:
         return self.experiment.predict.window is not None or self.experiment.data.fit == "native"
 
     @property
+    def frame(self) -> tuple[int, int]:
+        """`(height, width)` of what the network sees at once."""
+        data, window = self.experiment.data, self.experiment.predict.window
+        return data.window.size if data.window else window.size if window else data.size
+
+    @property
     def batch(self) -> int:
         """Images that are predicted together."""
         return 1 if self.singly else self.experiment.predict.batch_size
@@ -99,7 +105,7 @@ class Member:
             torch.manual_seed(int(np.random.SeedSequence((experiment.seed, fold, made)).generate_state(1)[0]))
             made += 1
             config = experiment.model if shares is not None else _untrained(experiment.model)
-            network = catalogue.build("models", config).build(len(labels), experiment.data.size)
+            network = catalogue.build("models", config).build(len(labels), self.frame)
             if shares is not None and experiment.train.prior_bias:
                 network.start_at_prior(torch.from_numpy(shares), labels.exclusive)
             return network

@@ -7,6 +7,7 @@ found: a run that goes on reads it there, so that no other machine gives it anot
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from phalanx.commands._run_folder import LOG
 from phalanx.core import files
 from phalanx.core.errors import RunError
-from phalanx.data import loader as loaders
+from phalanx.data import cache as caches
 from phalanx.train import fit, machine, shortage
 from phalanx.train.memory import Footprint, Probe
 
@@ -185,24 +186,26 @@ def _cases(member: Member) -> int:
 
 def _sample(member: Member) -> Sample:
     first = member.cases.part(member.folds[0], held=False)[:1]
-    data, shown = (member._data(first, views, 0) for views in (member.training, member.evaluation))
+    experiment = member.experiment
+    data = member._data(first, member.training, 0, experiment.data.window)
     _, image, target = data[0, 0]
-    _, whole, _ = shown[0, 0]
+    _, whole, _ = member._data(first, member.evaluation, 0)[0, 0]
     item = data.item(0)
     kept = item.image.nbytes + (0 if item.bits is None else item.bits.nbytes)
     loaded = image.nbytes + (0 if target is None else target.nbytes)
-    return Sample(_size(image), _size(whole), image.shape[0], loaded, kept)
+    largest = (experiment.views.multi_scale or (1, 1))[1]
+    return Sample(_size(image, max(largest, 1)), _size(whole), image.shape[0], loaded, kept)
 
 
-def _size(image: Any) -> tuple[int, int]:
-    return image.shape[1], image.shape[2]
+def _size(image: Any, factor: float = 1) -> tuple[int, int]:
+    return math.ceil(image.shape[1] * factor), math.ceil(image.shape[2] * factor)
 
 
 def _loading(member: Member, sample: Sample, batch: int) -> int:
     """Bytes that the loader takes: cases held in memory by every process, and batches made ahead."""
     train = member.experiment.train
     cases = len(member.cases.train)
-    held = min(loaders._HELD_BYTES, cases * sample.kept)
+    held = min(caches.HELD_BYTES, cases * sample.kept)
     # Training cases in the workers or, without any, in the process itself; the held-out cases always there.
     processes = max(train.workers, 1) + 1
     ahead = 1 + _AHEAD * train.workers
@@ -269,7 +272,8 @@ def _shortages(member: Member, plan: Plan) -> list[str]:
         more = "" if member.experiment.train.checkpoint_activations else ", set train.checkpoint_activations=true"
         half = ", train.precision=bf16" if fit.precision(member.experiment.train).startswith("32") else ""
         found.append(f"training takes about {_gb(needs)}, {_gb(free)} are free; {said}{more}{half}")
-    takes = made.while_predicting(predict.batch_size * plan.whole[0] * plan.whole[1])
+    height, width = predict.window.size if predict.window else plan.whole
+    takes = made.while_predicting(predict.batch_size * height * width)
     if takes > free:
         found.append(f"prediction takes about {_gb(takes)}, {_gb(free)} are free; lower predict.batch_size")
     host = machine.free_memory()

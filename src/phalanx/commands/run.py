@@ -13,7 +13,7 @@ from phalanx.commands._queue import Asked
 from phalanx.core import config
 from phalanx.mask import dialect
 
-_USAGE = """Usage: python run.py config=NAME[,NAME] [seed=0,1] [fold=all|0,2] [key=value ...] [--print] [--preview] [--help]
+_USAGE = """Usage: python run.py config=NAME[,NAME] [seed=0,1] [fold=all|0,2] [key=value ...] [--print|--preview|--help]
 
 The main job: checks the data, trains the folds, predicts the held-out (OOF) and the test cases, writes submission,
 scores and report to runs/NAME. Run it again and it goes on where it stopped.
