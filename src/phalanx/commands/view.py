@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
+    from phalanx.commands._sources import Reading
+    from phalanx.mask.dialect import Dialect
     from phalanx.view.gallery import Gallery
     from phalanx.view.volume import Volume
+
+
+class _Named(NamedTuple):
+    """What is named on the command line."""
+
+    files: Sequence[Path]
+    images: Path
+    truth: Path | None
+    store: Path | None
 
 
 def view(
@@ -56,34 +68,48 @@ def view(
 
     phalanx view organs.nii.gz --images scan.nii.gz --truth labels.nii.gz
     """
-    from phalanx.commands import _dialect, _sources, _viewed, _viewed_volume
-    from phalanx.view import _format, app
+    from phalanx.commands import _dialect, _sources
+    from phalanx.view import app
 
     written = _dialect.chosen(dialect, columns, order, base, empty)
     twice = [str(path) for path in files if sum(path.resolve() == other.resolve() for other in files) > 1]
     if twice:
         raise typer.BadParameter(f"{twice[0]} is named twice", param_hint="A.csv [B.csv ...]")
     free = app.free_port(port)
-    volumes = [_viewed_volume.is_volume(path) for path in [*files, *([truth] if truth else [])]]
-    shown: Gallery | Volume
-    if any(volumes):
-        if not all(volumes) or store is not None:
-            raise typer.BadParameter("go with a scan and other label maps alone", param_hint="NIfTI files")
-        shown = _viewed_volume.volume(files, images, truth)
-        _say(
-            f"{' x '.join(map(str, shown.image.shape))} voxels, {_format.count(len(shown.classes), 'class', 'classes')}"
-        )
-    else:
-        reading = _sources.Reading(reader, tuple(option or ()), rasteriser)
-        predictions = [_sources.find(path, written, reading) for path in files]
-        labels = None if truth is None else _sources.find(truth, written, reading)
-        shown = _viewed.gallery(predictions, labels, images, store)
-        _say(f"{_format.count(len(shown.cases), 'case')}, {_format.count(len(shown.classes), 'class', 'classes')}")
-        for note in shown.notes:
-            _say(note)
+    named = _Named(files, images, truth, store)
+    shown = _volume(named) or _gallery(named, written, _sources.Reading(reader, tuple(option or ()), rasteriser))
     app.serve(
         shown, free, headless=headless, say=lambda address: _say(f"The viewer answers at {address} (Ctrl+C stops it)")
     )
+
+
+def _volume(named: _Named) -> Volume | None:
+    """What label maps show; None where the files are none."""
+    from phalanx.commands import _viewed_volume
+    from phalanx.view import _format
+
+    volumes = [_viewed_volume.is_volume(path) for path in [*named.files, *([named.truth] if named.truth else [])]]
+    if not any(volumes):
+        return None
+    if not all(volumes) or named.store is not None:
+        raise typer.BadParameter("go with a scan and other label maps alone", param_hint="NIfTI files")
+    shown = _viewed_volume.volume(named.files, named.images, named.truth)
+    _say(f"{' x '.join(map(str, shown.image.shape))} voxels, {_format.count(len(shown.classes), 'class', 'classes')}")
+    return shown
+
+
+def _gallery(named: _Named, dialect: Dialect, reading: Reading) -> Gallery:
+    """What masks of images show."""
+    from phalanx.commands import _sources, _viewed
+    from phalanx.view import _format
+
+    predictions = [_sources.find(path, dialect, reading) for path in named.files]
+    labels = None if named.truth is None else _sources.find(named.truth, dialect, reading)
+    shown = _viewed.gallery(predictions, labels, named.images, named.store)
+    _say(f"{_format.count(len(shown.cases), 'case')}, {_format.count(len(shown.classes), 'class', 'classes')}")
+    for note in shown.notes:
+        _say(note)
+    return shown
 
 
 def _say(text: str) -> None:
