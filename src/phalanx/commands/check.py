@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -63,26 +64,43 @@ def check(
 
     phalanx check data/nuclei --reader kaggle_rle --option labels=train.csv --option dialect=dsb2018
     """
-    from dataclasses import replace
+    page, options = _page(page, option or [])
+    asked = _Asked(data, settings(data, reader, options), rasteriser, page=page, patch=patch, suggest=suggest, run=run)
+    if _work(asked, decode, unreadable, workers):
+        raise typer.Exit(1)
 
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks for."""
+
+    data: Path
+    config: Any
+    rasteriser: str
+    page: Path | None
+    patch: Path | None
+    suggest: Path | None
+    run: Path | None
+
+
+def _work(asked: _Asked, decode: bool, unreadable: Literal["error", "skip"], workers: int | None) -> int:
+    """Check, say what was found, and write what was asked for; the number of errors."""
     from rich.console import Console
 
     from phalanx.core import catalogue
     from phalanx.data import quality
 
-    page, options = _page(page, option or [])
-    config = settings(data, reader, options)
-    dataset = _patched(catalogue.build("datasets", config).read(), patch, rasteriser)
-    checked = quality.examine(dataset, rasteriser, decode, workers, unreadable)
+    dataset = _patched(catalogue.build("datasets", asked.config).read(), asked.patch, asked.rasteriser)
+    checked = quality.examine(dataset, asked.rasteriser, decode, workers, unreadable)
     console = Console()
-    console.print(_summary(data, config.name, dataset), highlight=False, markup=False, soft_wrap=True)
+    console.print(_summary(asked.data, asked.config.name, dataset), highlight=False, markup=False, soft_wrap=True)
     if checked.shares:
         _show_classes(console, dataset, checked)
     judged = None
-    if run is not None:
+    if asked.run is not None:
         from phalanx.commands import _check_run
 
-        judged = _check_run.judge(run, dataset, rasteriser, checked.leave_out)
+        judged = _check_run.judge(asked.run, dataset, asked.rasteriser, checked.leave_out)
         checked = replace(checked, findings=[*checked.findings, *judged.findings])
     wrists = None
     if checked.wrists:
@@ -96,18 +114,17 @@ def check(
     console.print(
         f"{errors} errors, {warnings} warnings, {len(checked.leave_out)} images to leave out", highlight=False
     )
-    if suggest is not None:
-        _write_patch(suggest, dataset, checked)
-    if page is not None:
+    if asked.suggest is not None:
+        _write_patch(asked.suggest, dataset, checked)
+    if asked.page is not None:
         from phalanx.commands import _check_page
 
         _check_page.write(
-            page, dataset, checked, rasteriser=rasteriser, title=data.resolve().name,
-            command=f"phalanx check {data}", facts=_facts(config.name, dataset), wrists=wrists,
+            asked.page, dataset, checked, rasteriser=asked.rasteriser, title=asked.data.resolve().name,
+            command=f"phalanx check {asked.data}", facts=_facts(asked.config.name, dataset), wrists=wrists,
         )  # fmt: skip
-        print(f"Wrote {page}")
-    if errors:
-        raise typer.Exit(1)
+        print(f"Wrote {asked.page}")
+    return errors
 
 
 def _page(page: Path | None, options: list[str]) -> tuple[Path | None, list[str]]:
