@@ -50,10 +50,40 @@ def test_a_run_leaves_a_checked_submission(configs: Path, tmp_path: Path, phanto
     low, high = scores[0]["interval"]
     assert low <= scores[0]["mean"] <= high
     assert np.mean(list(scores[0]["per_class"].values())) == pytest.approx(scores[0]["mean"])
+    check_details(folder, phantom)
     # Run again: nothing is done twice.
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("weights.safetensors")}
     assert start(configs) == 0
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("weights.safetensors")}
+
+
+def check_details(folder: Path, phantom: Path) -> None:
+    """Facts of the cases against the data set itself, confusion and peaks against each other."""
+    from phalanx.commands import _run_details
+    from phalanx.core import catalogue
+    from phalanx.mask import polygon, runs
+
+    facts, areas = _run_details.cases(folder), _run_details.areas(folder)
+    config = catalogue.entry("datasets", "handbone").Config(root=phantom)
+    hands = catalogue.build("datasets", config).read()
+    folds = json.loads((folder / "cases.json").read_text())["folds"]
+    assert {case: (fact.group, fact.fold) for case, fact in facts.items() if fact.part == "train"} == {
+        case.id: (case.group, str(folds[case.id])) for case in hands.train
+    }
+    assert {case for case, fact in facts.items() if fact.part == "test"} == {case.id for case in hands.test}
+    assert {(fact.size, fact.masks) for fact in facts.values()} == {((128, 128), "truth")}
+    hand = hands.train[3]
+    radius = polygon.to_runs(hand.labels.rings["Radius"], (128, 128), "opencv")
+    assert areas.loc[hand.id, "Radius"] == runs.area(radius)
+    # Bent or not, every phantom has a wrist.
+    assert all(-75 < fact.bend < 75 for fact in facts.values())
+    lost = _run_details.confusion(folder)
+    scored = [case for case, fact in facts.items() if fact.part == "train"]
+    found = [lost.loc[name, name] + lost.loc[name, "missed"] for name in lost.index]
+    assert found == areas.loc[scored].sum().tolist()
+    stages = json.loads((folder / "memory.json").read_text())
+    assert stages.keys() == json.loads((folder / "timings.json").read_text()).keys()
+    assert all(50e6 < peak["host"] < 50e9 for peak in stages.values())
 
 
 def appears(path: Path, pattern: str) -> Callable[[], bool]:
@@ -92,6 +122,8 @@ def test_kill_9_at_any_moment_changes_nothing(configs: Path, tmp_path: Path) -> 
         "oof.csv",
         "scores.json",
         "scores.csv",
+        "cases.csv",
+        "confusion.csv",
         "fold1/metrics.csv",
         "oof.zarr/manifest.json",
     ):

@@ -13,6 +13,7 @@ from phalanx.core.case import Finding
 from phalanx.core.labels import LabelSpace
 from phalanx.view import _format, _html
 from phalanx.view import report as page
+from phalanx.view.case_facts import CaseFacts
 
 # Elements that HTML closes by itself.
 VOID = {"meta", "input", "br", "image", "use", "path"}
@@ -127,7 +128,9 @@ def test_plotly_travels_whole_and_the_figures_are_json(rendered):
     packed = re.search(r'id="plotly">([^<]*)</script>', rendered)[1]
     assert b"plotly.js v" in gzip.decompress(base64.b64decode(packed))[:200]
     figures = re.findall(r'<script type="application/json" id="figure-(\w+)">(.*?)</script>', rendered)
-    assert [name for name, _ in figures] == ["classes", "spread", "cases", "curves"]
+    assert [name for name, _ in figures] == [
+        "classes", "spread", "cases", "confusion", "bends", "wrists", "curves", "areas",
+    ]  # fmt: skip
     for name, text in figures:
         assert json.loads(text)["data"] and f'id="chart-{name}"' in rendered
 
@@ -147,11 +150,15 @@ def test_hostile_names_stay_text(fake):
         table=pd.DataFrame({hostile: [0.5, 0.6], "plain": [0.7, 0.8]}, index=[hostile, "b"]),
         curves={f"{hostile} fold 0": fake.curve(0)}, findings=[Finding(hostile, hostile, hostile)],
         best=[shown], worst=[shown], timings={hostile: 1.0}, config_yaml=hostile, versions={hostile: hostile},
+        cases={name: CaseFacts("train", name, hostile, (3, 4), 44.0, "truth") for name in (hostile, "b")},
+        areas=pd.DataFrame({hostile: [1, 2], "plain": [3, 4]}, index=[hostile, "b"]),
+        confusion=pd.DataFrame([[5, 1, 0, 1], [2, 5, 0, 2]], index=[hostile, "plain"]), machine={hostile: hostile},
+        memory={hostile: {"host": 1}},
     )  # fmt: skip
     rendered = page.render(report)
     assert "<script>alert" not in rendered and "<img" not in rendered
     # The page's own scripts and nothing else: charts, Plotly, and the one that runs.
-    assert len(re.findall("<script", rendered)) == 4 + 1 + 1 == len(re.findall("</script", rendered))
+    assert len(re.findall("<script", rendered)) == 7 + 1 + 1 == len(re.findall("</script", rendered))
     outline = Outline()
     outline.feed(rendered)
     assert outline.wrong == [] and outline.open == []
