@@ -149,7 +149,7 @@ def test_lovasz() -> None:
 
 
 def test_lovasz_weighs_every_pixel_of_large_images() -> None:
-    """2M false pixels of larger error than 1M true ones: the i-th adds G / ((G + i) (G + i - 1)), G the true ones."""
+    """2M false pixels, then 1M true ones in falling order: the i-th adds G / ((G + i) (G + i - 1)), G the true ones."""
     errors = torch.cat([torch.linspace(1, 0.6, 2_000_000), torch.full((1_000_000,), 0.5)]).requires_grad_()
     truth = (errors < 0.55).float()
     extension(errors, truth).backward()

@@ -44,8 +44,12 @@ def blocks(module: nn.Module) -> Iterator[nn.Module]:
         inner = list(blocks(child))
         if inner:
             yield from inner
-        elif isinstance(module, _CONTAINERS) and type(child) not in _CONTAINERS and any(True for _ in child.children()):
+        elif isinstance(module, _CONTAINERS) and type(child) not in _CONTAINERS and _is_composite(child):
             yield child
+
+
+def _is_composite(module: nn.Module) -> bool:
+    return any(True for _ in module.children()) and any(True for _ in module.parameters())
 
 
 def _forward(block: nn.Module, *inputs: Any, **named: Any) -> Any:
