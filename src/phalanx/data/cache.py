@@ -138,7 +138,7 @@ class Held:
         most: bytes, roughly.
     """
 
-    def __init__(self, cache: Cache, most: int = 512 * 2**20) -> None:
+    def __init__(self, cache: Cache, most: int = 256 * 2**20) -> None:
         self.cache, self.most = cache, most
         self._kept: OrderedDict[str, Entry] = OrderedDict()
         self._bytes = 0
