@@ -99,19 +99,28 @@ def test_a_pasted_object_hides_what_lies_below() -> None:
 
 def test_one_connected_part_is_pasted_at_a_time() -> None:
     seen = set()
+    boxes = {True: ((2, 6), (3, 7)), False: ((9, 12), (10, 16))}
     for seed in range(12):
         x, y = scene()
         before = x.copy(), y.copy()
         mixing.paste(x, y, CopyPaste(p=1.0, objects=(1, 1), shift=0.3), [1], np.random.default_rng(seed))
         found = check_labels_follow(x, y, before)
-        pasted = np.unique(found[1][found[1] < 14 * 17])
-        rows, columns = np.unravel_index(pasted, SHAPE)
-        first = (rows < 6).all() and (columns < 7).all()
-        assert first or ((rows >= 9).all() and (columns >= 10).all())
-        assert len(pasted) <= (16 if first else 18)
-        seen.add((bool(first), len(pasted)))
-    assert {True, False} == {first for first, _ in seen}
-    assert len({size for _, size in seen}) > 2  # some were cut at the border
+        there = np.argwhere(found[1] < 14 * 17)
+        source = np.stack(np.unravel_index(found[1][tuple(there.T)], SHAPE), 1)
+        ((down, right),) = np.unique(there - source, axis=0).tolist()  # all pixels are moved alike
+        assert abs(down) <= 4
+        assert abs(right) <= 5
+        first = bool((source[:, 0] < 6).all())
+        rows, columns = boxes[first]
+        # All of the object that is still inside the frame, and nothing else.
+        tall = min(rows[1] + down, 14) - max(rows[0] + down, 0)
+        wide = min(columns[1] + right, 17) - max(columns[0] + right, 0)
+        assert len(there) == tall * wide
+        assert ((source >= (rows[0], columns[0])) & (source < (rows[1], columns[1]))).all()
+        seen.add((first, down, right, len(there)))
+    assert {first for first, *_ in seen} == {True, False}
+    assert len({(down, right) for _, down, right, _ in seen}) > 6
+    assert min(size for *_, size in seen) < 16  # some were cut at the border
 
 
 def test_objects_of_exclusive_labels() -> None:

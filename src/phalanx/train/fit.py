@@ -78,6 +78,7 @@ def fit(
     trainer = _trainer(config, folder, watch)
     last, started = folder / "last.ckpt", time.monotonic()
     resumed = last if last.is_file() else None
+    _tell_epoch(train, resumed)
     if resumed is None or not _stopped_early(resumed):
         with _quiet(), _stoppable(trainer):
             trainer.fit(adapter, train, validation, ckpt_path=resumed, weights_only=True)
@@ -133,6 +134,17 @@ def _trainer(config: TrainConfig, folder: Path, watch: Watcher | None) -> lightn
             logger=TensorBoardLogger(folder, name="", version="tensorboard"), log_every_n_steps=10,
             enable_progress_bar=shown, enable_model_summary=False, deterministic="warn",
         )  # fmt: skip
+
+
+def _tell_epoch(train: DataLoader[Any], checkpoint: Path | None) -> None:
+    """Tell the sampler which epoch a resumed run begins with.
+
+    Lightning tells it only after it has let the workers begin: they would prepare the first epoch once more.
+    """
+    sampler: Any = train.sampler
+    if checkpoint is not None and hasattr(sampler, "set_epoch"):
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        sampler.set_epoch(state["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
 def _stopped_early(checkpoint: Path) -> bool:
