@@ -383,8 +383,9 @@ def test_values_are_laid_over_the_experiment(configs) -> None:
         "views.train.0.p": 0.25,
     }  # fmt: skip
     values = found.values(labels)
-    # A changed name keeps what both know (lr, weight_decay) and forgets the rest (betas).
-    assert values["train"]["optimiser"] == {"name": "sgd", "lr": 5e-3, "weight_decay": 1e-2, "momentum": 0.7}
+    # A changed name keeps what both know (lr, weight_decay ...) and forgets the rest (betas).
+    kept = {"lr": 5e-3, "weight_decay": 1e-2, "backbone_lr_factor": 1.0}
+    assert values["train"]["optimiser"] == {"name": "sgd", "momentum": 0.7, **kept}
     assert values["model"]["decoder_channels"] == [8, 8, 8]
     assert (values["model"]["name"], values["model"]["encoder"]) == ("unetplusplus", "resnet18")
     assert values["views"]["train"][0] == {"name": "HorizontalFlip", "p": 0.25}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from phalanx import __version__
-from phalanx.commands import _cases
+from phalanx.commands import _cases, _memory_plan
 from phalanx.commands._cases import Cases
 from phalanx.commands._experiment import Experiment
 from phalanx.commands._run_folder import LOG, RunFolder
@@ -28,7 +28,8 @@ from phalanx.data.views import Views
 from phalanx.data.windows import Window
 from phalanx.predict import predictor, views
 from phalanx.store.predictions import Writer
-from phalanx.train import fit
+from phalanx.train import fit, shortage
+from phalanx.train.adapter import memory_format
 from phalanx.train.checkpoints import load_weights
 from phalanx.train.watch import Watcher
 
@@ -117,8 +118,8 @@ class Member:
         method = self.method(fold, counts, shares)
         config, seed = self.experiment.train, _mix(self.experiment.seed, fold)
         batches = loaders.loader(
-            self.mixed(self._data(train, self.training, seed, self.experiment.data.window)), config.batch_size,
-            workers=config.workers, shuffle=True,
+            self.mixed(self._data(train, self.training, seed, self.experiment.data.window)),
+            _memory_plan.batch_size(self), workers=config.workers, shuffle=True,
         )  # fmt: skip
         held_batches = loaders.loader(self._data(held, self.evaluation, seed), self.batch, workers=0, shuffle=False)
         truth = {case.id: _truth(self.cache, case) for case in held}
@@ -162,17 +163,18 @@ class Member:
         looks = [look for fold in folds for look in self._looks(fold)]
         precision = json.loads((self.folder / f"fold{folds[0]}" / "fold.json").read_text())["precision"]
         batches = self._batches(cases, writer, title)
-        if self.singly:
-            config = self.experiment.predict
-            predictor.strips_into_store(looks, batches, writer, precision=precision, config=config)
-        else:
-            predictor.into_store(looks, batches, writer, precision=precision)
+        with shortage.told("predicting", "lower predict.batch_size"):
+            if self.singly:
+                config = self.experiment.predict
+                predictor.strips_into_store(looks, batches, writer, precision=precision, config=config)
+            else:
+                predictor.into_store(looks, batches, writer, precision=precision)
 
     def _looks(self, fold: int) -> list[Callable[[Tensor], Tensor]]:
         method = self.method(fold)
         load_weights(method, self.folder / f"fold{fold}" / "weights.safetensors")
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        method = method.to(device, memory_format=torch.channels_last).eval()
+        method = method.to(device, memory_format=memory_format(self.experiment.train)).eval()
         return views.views(method.predict, self.experiment.predict.flips, self.experiment.predict.scales)
 
     def _batches(

@@ -64,7 +64,7 @@ def _start(configs: Path, name: str, overrides: list[str], flags: set[str]) -> N
 def work(experiment: Experiment) -> None:
     """The whole job of one experiment, or what of it is still to do."""
     dialect.named(experiment.submit.dialect)
-    from phalanx.commands import _cases, _outcome, _report_page
+    from phalanx.commands import _cases, _memory_plan, _outcome, _report_page
     from phalanx.commands._member import Member
     from phalanx.commands._run_folder import LOG, RunFolder
 
@@ -74,6 +74,8 @@ def work(experiment: Experiment) -> None:
         with folder.timed("check"):
             cases = _cases.prepare(experiment, folder)
         chosen = [Member(name, member, cases, folder) for name, member in _experiment.members(experiment).items()]
+        with folder.timed("memory plan"):
+            _memory_plan.tell(chosen)
         for member in chosen:
             member.work()
         with folder.timed("combine"):

@@ -29,6 +29,8 @@ from phalanx.data.views import Views
 from phalanx.mask import runs as run_lengths
 
 _VERSION = 4
+# Of entries that a data set keeps in memory.
+HELD_BYTES = 256 * 2**20
 # Bits of a byte, lowest first: (256, 8).
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
 
@@ -138,7 +140,7 @@ class Held:
         most: bytes, roughly.
     """
 
-    def __init__(self, cache: Cache, most: int = 256 * 2**20) -> None:
+    def __init__(self, cache: Cache, most: int = HELD_BYTES) -> None:
         self.cache, self.most = cache, most
         self._kept: OrderedDict[str, Entry] = OrderedDict()
         self._bytes = 0
