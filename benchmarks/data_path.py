@@ -70,7 +70,7 @@ def loader(folder: Path, images: int) -> Iterator[Claim]:
         views = Views([{"name": kind, **values} for kind, values in ours], (0.5,), (0.5,))
         cases = CaseDataset(dataset.train, cache, views, dataset.labels, seed=0)
         # A real set does not fit into the memory that a worker keeps: every sample is read again.
-        cases._held = cases._item
+        cases.held.most = 0
         theirs = _Reference(dataset, ours)
         places = range(len(dataset.train))
         with _one_core():

@@ -46,7 +46,7 @@ class Sample:
         whole: the same of an image that is predicted.
         channels: of both.
         loaded: bytes of a training sample as the loader makes it.
-        kept: bytes of a case in memory or, at most, in the cache.
+        kept: bytes of a case in memory or in the cache, where it is packed.
     """
 
     size: tuple[int, int]
@@ -190,8 +190,7 @@ def _sample(member: Member) -> Sample:
     data = member._data(first, member.training, 0, experiment.data.window)
     _, image, target = data[0, 0]
     _, whole, _ = member._data(first, member.evaluation, 0)[0, 0]
-    item = data.item(0)
-    kept = item.image.nbytes + (0 if item.bits is None else item.bits.nbytes)
+    kept = data.held.entry(first[0]).nbytes
     loaded = image.nbytes + (0 if target is None else target.nbytes)
     largest = (experiment.views.multi_scale or (1, 1))[1]
     return Sample(_size(image, max(largest, 1)), _size(whole), image.shape[0], loaded, kept)
@@ -275,7 +274,9 @@ def _shortages(member: Member, plan: Plan) -> list[str]:
     height, width = predict.window.size if predict.window else plan.whole
     takes = made.while_predicting(predict.batch_size * height * width)
     if takes > free:
-        found.append(f"prediction takes about {_gb(takes)}, {_gb(free)} are free; lower predict.batch_size")
+        found.append(
+            f"prediction takes about {_gb(takes)}, {_gb(free)} are free; lower predict.batch_size or set predict.window"
+        )
     host = machine.free_memory()
     if made.device == "cuda" and plan.loading > host:
         found.append(f"preparing batches takes about {_gb(plan.loading)}, {_gb(host)} are free; lower train.workers")

@@ -127,6 +127,10 @@ def _notes(member: Experiment) -> Iterator[str]:
     yield f"data: size {data.size[0]}x{data.size[1]}, {data.fit}" + (
         f", {data.mirror.column} {data.mirror.value} mirrored" if data.mirror else ""
     )
+    if data.window is not None:
+        yield f"data.window: {_said(data.window.model_dump())}"
+    for item in views.prepare:
+        yield f"views.prepare: {_said(item)}"
     for item in views.train:
         yield f"views.train: {_said(item)}"
     for name in ("copy_paste", "cutmix", "mixup"):

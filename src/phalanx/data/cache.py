@@ -31,7 +31,7 @@ from phalanx.mask import runs as run_lengths
 _VERSION = 4
 
 # Of packed cases that a process keeps in memory.
-HELD_BYTES = 512 * 2**20
+HELD_BYTES = 256 * 2**20
 # Bits of a byte, lowest first: (256, 8).
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
 

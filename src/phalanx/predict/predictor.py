@@ -57,10 +57,12 @@ def infer(config: PredictConfig) -> Callable[[Predict, Tensor], Iterator[Codes]]
 
     def through(predict: Predict, images: Tensor) -> Iterator[Codes]:
         for image in images:
-            strips = list(
-                map(predictions.quantised, _on_host(windows.slide([predict], image, config.window, config.batch_size)))
-            )
-            yield Codes(np.concatenate(strips, axis=1))
+            codes, first = np.empty((0, *image.shape[1:]), np.int8), 0
+            for strip in _on_host(windows.slide([predict], image, config.window, config.batch_size)):
+                codes = codes if len(codes) else np.empty((len(strip), *image.shape[1:]), np.int8)
+                codes[:, first : first + strip.shape[1]] = predictions.quantised(strip)
+                first += strip.shape[1]
+            yield Codes(codes)
 
     return through
 

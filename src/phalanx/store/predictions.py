@@ -34,7 +34,7 @@ _MANIFEST = "manifest.json"
 _FORMAT = "phalanx-store/1"
 
 # Rows of a chunk of an array that is written strip by strip.
-_STRIP = 512
+_STRIP = 256
 # Bytes of planes that are read at once.
 _BLOCK = 4_000_000
 
