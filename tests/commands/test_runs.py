@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from phalanx.commands import _run_folder, _runs_listed, runs
+from phalanx.commands import _run_folder, _runs_listed, _runs_table, runs
 from phalanx.core.errors import RunError, SubmissionError
 
 CLASSES = ["bone", "run"]
@@ -92,7 +92,7 @@ def test_networks_of_members_and_chosen_folds(tmp_path: Path) -> None:
 
 def test_behind_the_best(folder: Path) -> None:
     best, gaps = _runs_listed.gaps(_runs_listed.find(folder))
-    assert best.name == "best"
+    assert [run.name for run in best] == ["best"]
     worse, noisy = (gaps[folder / name] for name in ("worse", "noisy"))
     # The same loss on every case is beyond chance: of 2^8 patterns of signs two are as extreme.
     assert worse.mean == pytest.approx(-0.02) and worse.interval == pytest.approx((-0.02, -0.02))
@@ -107,10 +107,19 @@ def test_only_cases_of_the_same_truth_are_compared(folder: Path) -> None:
     make(folder, "relabelled", np.full((16, 2), 0.5), areas=8)
     make(folder, "old", np.full((16, 2), 0.5), groups=False)
     make(folder, "alone", np.full((2, 2), 0.5), cases=CASES[:2])
-    _, gaps = _runs_listed.gaps(_runs_listed.find(folder))
+    make(folder, "relabelled_too", np.full((16, 2), 0.4), areas=8)
+    best, gaps = _runs_listed.gaps(_runs_listed.find(folder))
     assert gaps[folder / "part"].cases == 4
-    # Other areas, no groups, one person only.
-    assert {path.name for path in gaps} == {"worse", "noisy", "part"}
+    # Other areas are another data set; one person is too few; without groups nothing can be said.
+    assert [run.name for run in best] == ["best", "alone", "relabelled"]
+    assert {path.name: gap.best for path, gap in gaps.items()} == {
+        "worse": "best", "noisy": "best", "part": "best", "relabelled_too": "relabelled",
+    }  # fmt: skip
+    said = list(_runs_table.sentences(_runs_listed.find(folder), best, gaps))
+    assert said[-2:] == [
+        "Compared on the cases that the best has scored too: part (4 of 6)",
+        "Not compared, for want of a cases.csv (phalanx report RUN writes it): old",
+    ]
 
 
 def test_order(folder: Path) -> None:
@@ -138,8 +147,16 @@ def test_states(folder: Path) -> None:
     assert _runs_listed.read(folder / "best").state == "done"
 
 
-def test_what_is_said_and_written(folder: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+def test_a_narrow_terminal_keeps_names_and_scores(folder: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    runs.runs(folder)
+    said = capsys.readouterr().out
+    assert re.search(r"^worse +0\.\d{4} +\[.*\] +-0\.0200 +0\.008 +0\.\d{4}", said, re.MULTILINE)
+    assert "Not shown for want of room: date, folds" in said
+
+
+def test_what_is_said_and_written(folder: Path, tmp_path: Path, capsys) -> None:
     runs.runs(folder, sort="name", csv=tmp_path / "r.csv", json=tmp_path / "r.json", html=tmp_path / "r.html")
     said = capsys.readouterr().out
     assert re.search(r"^worse +0\.\d{4} +\[.*\] +-0\.0200 +\[-0\.0200, -0\.0200\] +0\.008 ", said, re.MULTILINE)
@@ -147,7 +164,8 @@ def test_what_is_said_and_written(folder: Path, tmp_path: Path, capsys, monkeypa
     assert "Not behind best by more than chance (p > 0.05, people drawn): noisy" in said
     rows = json.loads((tmp_path / "r.json").read_text())
     assert [row["run"] for row in rows] == ["best", "noisy", "worse"]
-    assert rows[2]["behind"] == pytest.approx(-0.02) and rows[0]["behind"] is None and rows[0]["best"]
+    assert rows[2]["behind"] == pytest.approx(-0.02) and rows[0]["behind"] is None
+    assert {row["best"] for row in rows} == {"best"}
     with (tmp_path / "r.csv").open() as file:
         table = list(csv.DictReader(file))
     assert [row["run"] for row in table] == ["best", "noisy", "worse"]

@@ -16,12 +16,14 @@ def row(name: str, dice: float | None, **changes: object) -> dict:
         ("config", "network", "seed", "folds", "cases", "low", "high", "test_dice", "seconds", "memory_bytes",
          "device_bytes", "behind", "behind_low", "behind_high", "p", "compared_cases"),
     )  # fmt: skip
-    return empty | {"run": name, "state": "done", "date": "2026-01-02T03:04:05", "dice": dice, "best": False} | changes
+    return empty | {"run": name, "state": "done", "date": "2026-01-02T03:04:05", "dice": dice, "best": None} | changes
 
 
 ROWS = [
-    row("a", 0.9, low=0.88, high=0.91, test_dice=0.85, seconds=60.0, best=True, device_bytes=2**31, memory_bytes=5),
-    row("b", 0.8, low=0.7, high=0.82, behind=-0.1, behind_low=-0.15, behind_high=-0.02, p=0.01, seconds=6000.0),
+    row("a", 0.9, low=0.88, high=0.91, test_dice=0.85, seconds=60.0, best="a", device_bytes=2**31, memory_bytes=5),
+    row(
+        "b", 0.8, best="a", low=0.7, high=0.82, behind=-0.1, behind_low=-0.15, behind_high=-0.02, p=0.01, seconds=6000.0
+    ),
     row("c", None, state="begun"),
 ]
 
@@ -73,7 +75,9 @@ def test_nothing_scored():
 
 
 def test_names_of_strangers_are_text():
-    hostile = [{**one, "run": HOSTILE, "network": HOSTILE, "state": HOSTILE, "folds": HOSTILE} for one in ROWS]
+    hostile = [
+        {**one, "run": HOSTILE, "best": HOSTILE, "network": HOSTILE, "state": HOSTILE, "folds": HOSTILE} for one in ROWS
+    ]
     source = runs.render(hostile, [HOSTILE], HOSTILE)
     assert "<script>alert" not in source
     assert Outline(source).scripts == Outline(runs.render(ROWS, [], "x")).scripts

@@ -64,15 +64,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Gap:
-    """How much a run is behind the best, on cases that both scored.
+    """How much a run is behind the best of those with the same cases and truth.
 
     Args:
+        best: name of that one.
         mean: mean Dice of the run less that of the best.
         interval: 95 %, bootstrap over groups (people).
         p: of a permutation test.
         cases: how many both scored, on the same truth.
     """
 
+    best: str
     mean: float
     interval: tuple[float, float]
     p: float
@@ -131,33 +133,37 @@ def ordered(runs: Sequence[Run], key: str) -> list[Run]:
     return sorted(runs, key=lambda run: (value(run) is None, value(run) if value(run) is not None else 0, run.name))
 
 
-def gaps(runs: Sequence[Run]) -> tuple[Run | None, dict[Path, Gap]]:
-    """The best run by out-of-fold Dice, and how far the others that share at least two groups with it are behind."""
-    known = [run for run in runs if run.dice is not None]
-    if not known:
-        return None, {}
-    best = min(known, key=lambda run: (-(run.dice or 0), run.name))
-    mine = _table(best.path)
-    found = {}
-    for run in known if mine is not None else ():
-        theirs = _table(run.path) if run is not best else None
-        gap = None if theirs is None or mine is None else _gap(theirs, mine)
-        if gap is not None:
+def gaps(runs: Sequence[Run]) -> tuple[list[Run], dict[Path, Gap]]:
+    """The best runs by out-of-fold Dice, and how far the others are behind.
+
+    A folder may hold runs on several data sets. A run is compared with the best one that shares two groups or more of
+    its cases, with the same truth and classes; when there is none it is the best of its own kind.
+    """
+    leaders: list[tuple[Run, _Table]] = []
+    found: dict[Path, Gap] = {}
+    for run in ordered([run for run in runs if run.dice is not None], "dice"):
+        table = _table(run.path)
+        if table is None:
+            continue
+        gap = next(filter(None, (_gap(table, leader, of.name) for of, leader in leaders)), None)
+        if gap is None:
+            leaders.append((run, table))
+        else:
             found[run.path] = gap
-    return best, found
+    return [run for run, _ in leaders], found
 
 
-def _gap(run: _Table, best: _Table) -> Gap | None:
+def _gap(run: _Table, best: _Table, name: str) -> Gap | None:
     import numpy as np
 
     from phalanx.metrics import _paired
 
-    shared = [case for case in run.scores if run.truth.get(case) == best.truth.get(case) and case in best.scores]
+    shared = [case for case in run.scores if case in best.scores and run.truth[case] == best.truth[case]]
     if run.classes != best.classes or len({best.groups[case] for case in shared}) < 2:
         return None
     a, b = (np.stack([table.scores[case] for case in shared]) for table in (run, best))
     found = _paired.difference(a, b, run.classes, [best.groups[case] for case in shared])
-    return Gap(found["mean"], (found["interval"][0], found["interval"][1]), found["p"], len(shared))
+    return Gap(name, found["mean"], (found["interval"][0], found["interval"][1]), found["p"], len(shared))
 
 
 @dataclass(frozen=True)

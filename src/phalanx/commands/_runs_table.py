@@ -13,7 +13,9 @@ from phalanx.commands._runs_listed import Gap, Run
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WORDS = ("run", "state", "config", "network", "failure")
+_WORDS = ("run", "state", "best")
+# In this order columns give way to a narrow terminal.
+_LEAVE_OUT = ("date", "folds", "95 % of it", "memory", "minutes", "best", "test", "p", "95 %")
 _CHANCE = 0.05
 
 
@@ -30,44 +32,69 @@ def show_queue(ended: Sequence[Ended]) -> None:
     _print(_plain([headings, *rows]))
 
 
-def show(runs: Sequence[Run], best: Run | None, gaps: Mapping[Path, Gap]) -> None:
+def show(runs: Sequence[Run], best: Sequence[Run], gaps: Mapping[Path, Gap]) -> None:
     """Print one line a run, and how sure it is that the best is the best."""
-    headings = ("run", "state", "OOF Dice", "95 %", "behind", "95 %", "p", "test", "minutes", "memory", "folds", "date")
+    headings = (
+        "run", "state", "OOF Dice", "95 %", "behind", "95 % of it", "p", "best", "test", "minutes", "memory", "folds",
+        "date",
+    )  # fmt: skip
     rows = []
     for run in runs:
         gap = gaps.get(run.path)
         behind = ("", "", "") if gap is None else (f"{gap.mean:+.4f}", _bounds(gap.interval, sign=True), _chance(gap.p))
+        # With one best of all there is no need to name it in every line.
+        of = gap.best if gap is not None and len(best) > 1 else ""
         rows.append(
             (
-                run.name, run.state, _score(run.dice), _bounds(run.interval), "best" if run is best else behind[0],
-                *behind[1:], _score(run.test), *_cost(run), run.folds, f"{run.date:%Y-%m-%d %H:%M}",
+                run.name, run.state, _score(run.dice), _bounds(run.interval), "best" if run in best else behind[0],
+                *behind[1:], of, _score(run.test), *_cost(run), run.folds, f"{run.date:%Y-%m-%d %H:%M}",
             )
         )  # fmt: skip
     kept = [place for place in range(len(headings)) if place < 4 or any(row[place] for row in rows)]
     if all(run.state == "done" for run in runs):
         kept.remove(1)
-    _print(_plain([[row[place] for place in kept] for row in (headings, *rows)]))
+    chosen, left = _fitting([[row[place] for place in kept] for row in (headings, *rows)])
+    _print(_plain(chosen))
     for sentence in sentences(runs, best, gaps):
         _print(sentence)
+    if left:
+        _print(f"Not shown for want of room: {', '.join(left)}; --csv, --json and --html have everything")
 
 
-def sentences(runs: Sequence[Run], best: Run | None, gaps: Mapping[Path, Gap]) -> Iterator[str]:
+def sentences(runs: Sequence[Run], best: Sequence[Run], gaps: Mapping[Path, Gap]) -> Iterator[str]:
     """What the table does not say: who is not behind by more than chance, and who was not compared."""
-    if best is None or len(runs) < 2:
-        return
-    alike = [run.name for run in runs if run.path in gaps and gaps[run.path].p > _CHANCE]
-    if alike:
-        yield f"Not behind {best.name} by more than chance (p > {_CHANCE}, people drawn): {', '.join(alike)}"
-    partly = {f"{gap.cases} of {run.cases} ({run.name})" for run in runs
-              if (gap := gaps.get(run.path)) and gap.cases < (run.cases or 0)}  # fmt: skip
+    for leader in best:
+        alike = [
+            run.name for run in runs if (gap := gaps.get(run.path)) and gap.best == leader.name and gap.p > _CHANCE
+        ]
+        if alike:
+            yield f"Not behind {leader.name} by more than chance (p > {_CHANCE}, people drawn): {', '.join(alike)}"
+    partly = [f"{run.name} ({gap.cases} of {run.cases})" for run in runs
+              if (gap := gaps.get(run.path)) and gap.cases < (run.cases or 0)]  # fmt: skip
     if partly:
-        yield f"Compared on the cases that {best.name} has scored too: {', '.join(sorted(partly))}"
-    alone = [run.name for run in runs if run.dice is not None and run is not best and run.path not in gaps]
+        yield f"Compared on the cases that the best has scored too: {', '.join(partly)}"
+    alone = [run.name for run in runs if run.dice is not None and run not in best and run.path not in gaps]
     if alone:
-        yield f"Not compared, for want of cases of the same truth and classes: {', '.join(alone)}"
+        yield f"Not compared, for want of a cases.csv (phalanx report RUN writes it): {', '.join(alone)}"
 
 
-def rows(runs: Sequence[Run], best: Run | None, gaps: Mapping[Path, Gap]) -> list[dict[str, Any]]:
+def _fitting(rows: Sequence[Sequence[str]]) -> tuple[list[list[str]], list[str]]:
+    """The columns that a terminal has room for, and the headings of those left out; all of them in a file or a pipe."""
+    from rich.console import Console
+
+    console = Console()
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    left: list[str] = []
+    for heading in _LEAVE_OUT:
+        room = sum(max(map(len, column)) for column in columns) + 2 * (len(columns) - 1)
+        if not console.is_terminal or room <= console.width:
+            break
+        left += [column[0] for column in columns if column[0] == heading]
+        columns = [column for column in columns if column[0] != heading]
+    return [list(row) for row in zip(*columns, strict=True)], left
+
+
+def rows(runs: Sequence[Run], best: Sequence[Run], gaps: Mapping[Path, Gap]) -> list[dict[str, Any]]:
     """Everything that is known, a mapping a run, for files; None: not known."""
     return [
         {
@@ -86,8 +113,8 @@ def rows(runs: Sequence[Run], best: Run | None, gaps: Mapping[Path, Gap]) -> lis
             "seconds": run.seconds,
             "memory_bytes": run.memory,
             "device_bytes": run.device,
-            "best": run is best,
-            "behind": gap.mean if (gap := gaps.get(run.path)) else None,
+            "best": gap.best if (gap := gaps.get(run.path)) else run.name if run in best else None,
+            "behind": gap.mean if gap else None,
             "behind_low": gap.interval[0] if gap else None,
             "behind_high": gap.interval[1] if gap else None,
             "p": gap.p if gap else None,
@@ -136,4 +163,8 @@ def _plain(rows: Sequence[Sequence[str]]) -> Table:
 def _print(what: Any) -> None:
     from rich.console import Console
 
-    Console().print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str))
+    console = Console()
+    if not console.is_terminal:
+        # A file or a pipe has no edge.
+        console = Console(width=1000)
+    console.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _ROW = 26
+# Runs that still have room for their name beside their mark.
+_NAMED = 12
 Row = Mapping[str, Any]
 
 
@@ -97,7 +99,8 @@ def gaps(rows: Sequence[Row]) -> Figure:
     figure = go.Figure()
     names = [html.escape(row["run"]) for row in rows]
     said = [
-        f"{name}: {row['behind']:+.4f} [{row['behind_low']:+.4f}, {row['behind_high']:+.4f}], p {row['p']:.3g}"
+        f"{name} behind {html.escape(row['best'])}: {row['behind']:+.4f} "
+        f"[{row['behind_low']:+.4f}, {row['behind_high']:+.4f}], p {row['p']:.3g}"
         for name, row in zip(names, rows, strict=True)
     ]
     figure.add_scatter(
@@ -120,8 +123,9 @@ def cost(rows: Sequence[Row]) -> Figure:
     figure = go.Figure()
     minutes = [row["seconds"] / 60 for row in rows]
     figure.add_scatter(
-        x=minutes, y=[row["dice"] for row in rows], mode="markers", marker={"size": 10, "color": figures.MEMBERS[0]},
-        customdata=[html.escape(row["run"]) for row in rows],
+        x=minutes, y=[row["dice"] for row in rows], mode="markers+text" if len(rows) <= _NAMED else "markers",
+        text=[html.escape(_format.short(row["run"])) for row in rows], textposition="top center",
+        marker={"size": 10, "color": figures.MEMBERS[0]}, customdata=[html.escape(row["run"]) for row in rows],
         hovertemplate="%{customdata}: %{y:.4f} in %{x:.1f} min<extra></extra>",
     )  # fmt: skip
     wide = max(minutes) > 20 * min(minutes)
@@ -158,7 +162,7 @@ def _line(row: Row) -> list[Cell]:
         Cell.text(row["state"]),
         Cell.number(row["dice"]),
         Cell(_format.interval((row["low"], row["high"])) or _format.NONE, nan if row["dice"] is None else row["dice"]),
-        Cell("best", 0.0) if row["best"] else Cell(_format.NONE if behind is None else f"{behind:+.4f}",
+        Cell("best", 0.0) if row["best"] == row["run"] else Cell(_format.NONE if behind is None else f"{behind:+.4f}",
                                                   nan if behind is None else behind),
         Cell(_format.NONE if row["p"] is None else f"{row['p']:.3f}", nan if row["p"] is None else row["p"]),
         Cell.number(row["test_dice"]),
