@@ -241,10 +241,13 @@ def test_a_trial_without_memory_is_recorded(configs, tmp_path, monkeypatch) -> N
     assert "out of memory" in report(tmp_path)["trials"][0]["reason"]
 
 
-def test_ctrl_c_ends_cleanly_and_the_trial_is_done_next_time(configs, tmp_path, monkeypatch, capsys) -> None:
+def test_ctrl_c_ends_cleanly_and_the_trial_is_done_next_time(configs, tmp_path, monkeypatch, capsys, request) -> None:
     from phalanx.commands import _study_training
 
     put(configs)
+    # A shell that starts the tests in the background lets them ignore Ctrl-C.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, inherited))
     before = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patched:
         # A real signal, through all of Lightning.
