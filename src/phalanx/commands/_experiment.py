@@ -59,7 +59,7 @@ class Experiment(Strict):
         step = getattr(self.model, "multiple", 1)
         least = getattr(self.model, "least", step)
         if any(side % step or side < least for side in self.data.size):
-            said = f"multiples of {step}" + (f", {least} or more" if least > step else "")
+            said = f"a multiple of {step}" + (f", {least} or more" if least > step else "")
             raise ValueError(f"data.size must be {said} for this network, is {list(self.data.size)}")
         return self
 
