@@ -7,11 +7,11 @@ import pytest
 from phalanx.commands import _experiment
 from phalanx.core.errors import ConfigError
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
-
-def load(model: str, size: str):
-    return _experiment.load(CONFIGS, "phantom", ["members={}", f"model={model}", f"data.size={size}"])
+def load(folder: Path, model: str, size: str):
+    text = f"data: {{dataset: {{name: phantom}}, size: {size}}}\nmodel: {model}\n"
+    (folder / "sized.yaml").write_text(text, encoding="utf-8")
+    return _experiment.load(folder, "sized", [])
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def load(model: str, size: str):
         ),
     ],
 )
-def test_sizes_by_network(model: str, fits: str, wrong: str, said: str) -> None:
-    assert load(model, fits).data.size == tuple(map(int, fits.strip("[]").split(", ")))
+def test_sizes_by_network(tmp_path: Path, model: str, fits: str, wrong: str, said: str) -> None:
+    assert load(tmp_path, model, fits).data.size == tuple(map(int, fits.strip("[]").split(", ")))
     with pytest.raises(ConfigError, match=rf"ata\.size must be {said} for this network, is"):
-        load(model, wrong)
+        load(tmp_path, model, wrong)
