@@ -117,6 +117,18 @@ def test_recomputed_blocks_are_the_innermost_of_several_layers() -> None:
     assert found == encoder | {f"model.decoder.blocks.{place}" for place in range(3)}
 
 
+def test_recomputed_dense_blocks_see_the_features_that_they_saw() -> None:
+    """A dense block hands its layers one list, which it goes on filling."""
+    x, found = torch.randn(2, 3, 32, 64), []
+    net = network("unet", "densenet121", depth=3, decoder_channels=(4, 4, 4)).train()
+    for on in (False, True):
+        net.checkpoint_activations(on)
+        net.zero_grad()
+        net(x).square().mean().backward()
+        found.append([parameter.grad for parameter in net.parameters() if parameter.grad is not None])
+    assert all(torch.equal(first, second) for first, second in zip(*found, strict=True))
+
+
 def test_recomputing_saves_most_of_the_memory() -> None:
     """A UNet++ keeps less than half for the backward pass."""
     x, kept = torch.randn(1, 3, 128, 96), []

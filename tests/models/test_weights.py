@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-import timm
 import torch
 from safetensors.torch import save_file
 
-from phalanx.core import catalogue
+from phalanx.core import catalogue, config
 from phalanx.core.errors import WeightsError
 from phalanx.models import _weights
 
@@ -16,8 +15,8 @@ TIMM = {"encoder": "tu-test_resnet", "weights": None, "depth": 4, "decoder_chann
 
 
 def network(values, **changes):
-    config = catalogue.entry("models", "unet").Config.model_validate({**values, **changes})
-    return catalogue.build("models", config).build(5)
+    settings = catalogue.entry("models", "unet").Config.model_validate({**values, **changes})
+    return catalogue.build("models", settings).build(5)
 
 
 def state_of(net) -> dict[str, torch.Tensor]:
@@ -62,6 +61,8 @@ def test_a_training_checkpoint_is_opened(inside: str, tmp_path: Path) -> None:
 )
 def test_a_classifier_of_timm_is_taken_without_its_head(architecture: str, depth: int, tmp_path: Path) -> None:
     """Names that the feature extractor changes (`stages_0` for `stages.0`), stages that it leaves out, the head."""
+    import timm
+
     whole = timm.create_model(architecture)
     values = {**TIMM, "encoder": f"tu-{architecture}", "depth": depth, "decoder_channels": (4,) * depth}
     net = network(values, weights=write(tmp_path / "timm.safetensors", whole.state_dict()))
@@ -182,6 +183,8 @@ def test_names_of_weights_are_looked_up_before_anything_is_fetched() -> None:
 
 def test_weights_of_a_hub_are_loaded_and_adapted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What timm fetches is a file; here it lies where timm is told to look."""
+    import timm
+
     whole = timm.create_model("test_resnet")
     path = write(tmp_path / "model.pth", whole.state_dict())
     original, asked = timm.create_model, []
@@ -198,3 +201,20 @@ def test_weights_of_a_hub_are_loaded_and_adapted(monkeypatch: pytest.MonkeyPatch
     torch.testing.assert_close(state_of(net)["model.conv1.0.weight"], expected)
     name = "model.layer1.0.conv1.weight"
     assert torch.equal(state_of(net)[name], whole.state_dict()[name.removeprefix("model.")])
+
+
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_weights_that_configurations_name_exist(path: Path) -> None:
+    from segmentation_models_pytorch.encoders import encoders
+
+    model = config.load(path.parent, path.stem)["model"]
+    encoder, weights = model["encoder"], model["weights"]
+    if weights is not None and encoder.startswith("tu-"):
+        assert _weights.hub_name(encoder, weights).startswith(encoder)
+    elif weights is not None:
+        assert weights in encoders[encoder]["pretrained_settings"]
+    else:
+        assert encoder in encoders

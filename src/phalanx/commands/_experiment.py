@@ -65,7 +65,7 @@ class Experiment(Strict):
         }
         for name, size in sizes.items():
             if size and any(side % step or side < least for side in size):
-                said = f"multiples of {step}" + (f", {least} or more" if least > step else "")
+                said = f"a multiple of {step}" + (f", {least} or more" if least > step else "")
                 raise ValueError(f"{name} must be {said} for this network, is {list(size)}")
         if window and data.fit != "native" and any(map(int.__gt__, window.size, data.size)):
             raise ValueError(f"predict.window.size {list(window.size)} is larger than data.size {list(data.size)}")

@@ -53,6 +53,8 @@ def _is_composite(module: nn.Module) -> bool:
 
 
 def _forward(block: nn.Module, *inputs: Any, **named: Any) -> Any:
+    # A list may grow after the call, as that of a dense block does; what is computed again must see what was seen.
+    inputs = tuple(list(value) if isinstance(value, list) else value for value in inputs)
     run = partial(type(block).forward, block)
     if not torch.is_grad_enabled():
         return run(*inputs, **named)
