@@ -34,7 +34,7 @@ _MANIFEST = "manifest.json"
 _FORMAT = "phalanx-store/1"
 
 # Rows of a chunk of an array that is written strip by strip.
-_STRIP = 256
+_STRIP = 512
 # Bytes of planes that are read at once.
 _BLOCK = 4_000_000
 
@@ -117,12 +117,14 @@ class Writer:
                 shape = len(strip), *geometry.network
                 chunks = 1, min(_STRIP, shape[1]), shape[2]
                 array = self._array(case, upright, shape=shape, chunks=chunks, dtype=self.dtype)
-            codes = quantised(strip) if self.dtype == "int8" else np.array(strip, np.float16)
-            if geometry.mirrored:
-                height, width = max(geometry.inner[0] - first, 0), geometry.inner[1]
-                codes[:, :height, :width] = codes[:, :height, :width][..., ::-1].copy()
-            array[:, first : first + codes.shape[1]] = codes
-            first += codes.shape[1]
+            height, width = max(geometry.inner[0] - first, 0), geometry.inner[1]
+            # Class by class: handed over at once, the strip would be copied, and packed by several threads.
+            for channel, plane in enumerate(strip):
+                codes = quantise(plane.astype(np.float32)) if self.dtype == "int8" else plane.astype(np.float16)
+                if geometry.mirrored:
+                    codes[:height, :width] = codes[:height, :width][:, ::-1].copy()
+                array[channel, first : first + len(codes)] = codes
+            first += strip.shape[1]
         assert first == geometry.network[0], "strips must cover the frame"
         self._making.rename(self.partial / _key(case))
 
