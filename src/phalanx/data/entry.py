@@ -10,6 +10,7 @@ unpacked whole, 47 ms.
 from __future__ import annotations
 
 import io
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,9 @@ _ROWS = 256
 # Grey values hardly shrink, however hard one tries, and LZ4 is ten times as fast; masks do.
 _IMAGE = Blosc("lz4", clevel=5, shuffle=Blosc.NOSHUFFLE)
 _MASKS = Blosc("zstd", clevel=3, shuffle=Blosc.NOSHUFFLE)
+# NumPy reads the head of an array by `ast.literal_eval`, which Python 3.11.7 was seen to fail at in two threads at once
+# ("AST constructor recursion depth mismatch").
+_READING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ class Entry:
             OSError, ValueError, KeyError, BadZipFile, EOFError, RuntimeError: it is absent or damaged.
         """
         # From memory: NumPy leaves the file open when a damaged archive stops it half-way.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        data = io.BytesIO(path.read_bytes())
+        with _READING, np.load(data, allow_pickle=False) as arrays:
             geometry = Geometry(*(tuple(pair) for pair in arrays["geometry"].tolist()))  # type: ignore[arg-type]
             first, second = (int(number) for number in arrays["channels"])
             image = _loaded("image", arrays)
