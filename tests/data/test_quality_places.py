@@ -95,6 +95,8 @@ def test_turning_scaling_and_mirroring_a_picture_changes_nothing(hands):
         }
     assert _quality_places.check(turned) == []
     assert _quality_joints.check(turned, set()) == []
+    for case, own in known.items():
+        np.testing.assert_allclose(_quality_joints._steps(turned[case]), _quality_joints._steps(own), atol=1e-6)
     one, other = _quality_places.laid(known), _quality_places.laid(turned)
     away = np.linalg.norm(one.centres - one.places, axis=2)
     assert np.linalg.norm(other.centres - other.places, axis=2) == pytest.approx(away, abs=0.02)
