@@ -13,19 +13,16 @@ import numpy as np
 from phalanx.mask import _sweep
 from phalanx.mask._compile import compiled
 from phalanx.mask._plain import END
-from phalanx.mask._words import equal, trailing_zeros, word
+from phalanx.mask._words import beyond, equal, numbers, ones, spread, trailing_zeros
 
 # More digits may not fit int64: the row is left to `rle.parse`.
 _DIGITS = 18
 _SPACE, _ZERO = 32, 48
 _ZERO_BYTE, _SPACE_BYTE, _COMMA_BYTE, _LINE_BYTE = (np.uint8(character) for character in (_ZERO, _SPACE, 44, 10))
-
-# Eight characters as one word: "00000000", what lifts all but digits to the sign bit of their byte, and these bits.
-_ZEROS, _LIFT, _SIGNS = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
-# Pairs of digits to one number: every fourth byte, then the weights of the pairs.
-_PAIRS, _OUTER, _INNER = np.uint64(0xFF000000FF), np.uint64(0x000F424000000064), np.uint64(0x0000271000000001)
-_ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
-_8, _16, _32, _63, _64 = (np.uint64(number) for number in (8, 16, 32, 63, 64))
+_QUOTE_BYTE, _RETURN_BYTE = np.uint8(34), np.uint8(13)
+_NONE, _ONE, _TWO, _ALL = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(0xFFFFFFFFFFFFFFFF)
+# Ends of numbers that are held before the numbers are read; places in a text that fit 32 bits.
+_HELD, _FAR = 1024, 2**31 - 1024
 
 # The four digits of every number below 10,000.
 _QUADS = np.frombuffer("".join(f"{number:04}" for number in range(10_000)).encode(), np.uint8)
@@ -111,47 +108,64 @@ def _marks(text: np.ndarray, block: int, stop: int) -> Any:
 
 
 @compiled
-def _numbers(text: np.ndarray, at: int, stop: int, out: np.ndarray, fill: Any) -> Any:
-    """The numbers of a cell to `out[fill:]`, eight characters at once, without a branch on how long each is.
+def _numbers(text: np.ndarray, at: int, stop: int, ends: np.ndarray, out: np.ndarray, fill: int) -> int:
+    """The numbers of a cell to `out[fill:]`, without a branch on how long each is; `ends` is room to work in.
 
     Returns:
-        The new fill; -1 when the cell is anything but numbers of up to eight digits with one space between them.
+        The new fill; -1 when the cell is anything but numbers of up to eight digits with one space between them, or
+        there is no room for seven entries more.
     """
-    begin, block, strange = at, at, np.uint64(0)
+    # Words are read from eight characters before a number's end.
+    if at < 8 or stop > _FAR:
+        return -1
+    ends[0] = at - 1
+    held, block, strange = 0, at, _NONE
     while block <= stop:
-        marks = _marks(text, block, stop)
-        while marks != np.uint64(0):
-            end = block + np.int64(trailing_zeros(marks))
-            marks &= marks - _ONE
-            digits = end - begin
-            # The eight characters before `end`; those before `begin` are made to zeros.
-            digit = (word(text, end - 8) ^ _ZEROS) & (_ALL << ((_64 - (np.uint64(digits) << np.uint64(3))) & _63))
-            strange |= (((digit + _LIFT) | digit) & _SIGNS) | np.uint64(digits > 8) | np.uint64(digits == 0)
-            pairs = digit * np.uint64(10) + (digit >> _8)
-            out[fill] = np.int64(((pairs & _PAIRS) * _OUTER + ((pairs >> _16) & _PAIRS) * _INNER) >> _32)
-            # Where two spaces meet is no number, and has no room in `out`.
-            fill += digits > 0
-            begin = end + 1
+        marks = equal(text, block, _SPACE_BYTE) if block + 64 <= stop else _marks(text, block, stop)
+        count = ones(marks)
+        marks = spread(marks, block, ends, held + 1)
+        if count > 16:
+            spread(marks, block, ends, held + 17)
+        # More than that have no character between them.
+        strange |= np.uint64(count > 32)
+        held += min(count, 32)
         block += 64
+        if held < _HELD and block <= stop:
+            continue
+        # The last of all may leave lanes without a number; no lane may look outside of the text.
+        for lane in range(8):
+            ends[held + 1 + lane] = ends[held]
+        whole = held if block > stop else held - held % 8
+        if fill + whole + 7 > len(out):
+            return -1
+        for k in range(0, whole, 8):
+            lanes = _ALL if whole - k >= 8 else (_ONE << np.uint64(whole - k)) - _ONE
+            strange |= numbers(text, ends, k, out, fill + k) & lanes
+        fill += whole
+        held -= whole
+        for k in range(held + 1):
+            ends[k] = ends[whole + k]
     return -1 if strange else fill
 
 
 @compiled
-def _usual_row(text: np.ndarray, at: int, stop: int, base: int, limit: int, bounds: np.ndarray, fill: int) -> int:
+def _usual_row(
+    text: np.ndarray, at: int, stop: int, base: int, limit: int, ends: np.ndarray, bounds: np.ndarray, fill: int
+) -> int:
     """`_row` for a cell as programs write it; -1 for any other, sound or not."""
-    # Words are read from eight characters before a number's end.
-    end = _numbers(text, at, stop, bounds, fill) if at >= 8 else -1
+    end = _numbers(text, at, stop, ends, bounds, fill)
     if end < 0 or (end - fill) % 2:
         return -1
-    last, strange = 0, False
-    for k in range(fill, end, 2):
-        start, length = bounds[k] - base, bounds[k + 1]
+    first, last, strange = np.uint64(fill), np.uint64(end), bounds[fill] < base
+    for k in range(first, last, _TWO):
+        length = bounds[k + _ONE]
+        strange |= length <= 0
+        bounds[k] -= base
+        bounds[k + _ONE] = bounds[k] + length
+    for k in range(first + _TWO, last, _TWO):
         # A run that touches the one before is united with it by `_row`.
-        strange |= (length <= 0) | (start < last) | ((start == last) & (k > fill))
-        last = start + length
-        bounds[k] = start
-        bounds[k + 1] = last
-    return -1 if strange or last > limit else end
+        strange |= bounds[k] <= bounds[k - _ONE]
+    return -1 if strange or bounds[last - _ONE] > limit else end
 
 
 @compiled
@@ -167,11 +181,13 @@ def parse(
     faults: np.ndarray,
 ) -> int:
     """See `_plain.parse`."""
+    ends = np.empty(_HELD + 64, np.int32)
     for row in range(len(spans)):
+        at, stop = spans[row, 0], spans[row, 1]
         heads[row] = fill
-        end = -1 if relative else _usual_row(text, spans[row, 0], spans[row, 1], base, limits[row], bounds, fill)
+        end = -1 if relative else _usual_row(text, at, stop, base, limits[row], ends, bounds, fill)
         if end < 0:
-            end = _row(text, spans[row, 0], spans[row, 1], base, relative, limits[row], bounds, fill)
+            end = _row(text, at, stop, base, relative, limits[row], bounds, fill)
         faults[row] = end <= fill
         fill = max(end, fill)
         bounds[fill] = END
@@ -200,25 +216,44 @@ def vote(
 
 
 @compiled
+def _shared(a: np.ndarray, first: int, b: np.ndarray, second: int) -> int:
+    """Pixels in both of the masks that begin at `a[first]` and `b[second]`."""
+    # Places without a sign: Numba asks of any other whether it counts from the end.
+    i, j, both = np.uint64(first), np.uint64(second), 0
+    while a[i] != END and b[j] != END:
+        # Masks of one object are mostly pairs of runs that meet no other. A loop of its own is guessed right by the
+        # processor, which then works on several pairs at once; one sum of both steps makes it wait for each.
+        while a[i + _ONE] <= b[j + _TWO] and b[j + _ONE] <= a[i + _TWO]:
+            both += max(min(a[i + _ONE], b[j + _ONE]) - max(a[i], b[j]), 0)
+            i += _TWO
+            j += _TWO
+            if a[i] == END or b[j] == END:
+                return both
+        both += max(min(a[i + _ONE], b[j + _ONE]) - max(a[i], b[j]), 0)
+        step = a[i + _ONE] <= b[j + _ONE]
+        i += _TWO * np.uint64(step)
+        j += _TWO * np.uint64(not step)
+    return both
+
+
+@compiled
+def _area(bounds: np.ndarray, first: int, end: int) -> int:
+    """Pixels of the mask between two heads."""
+    pixels = 0
+    for k in range(np.uint64(first), np.uint64(end - 1), _TWO):
+        pixels += bounds[k + _ONE] - bounds[k]
+    return pixels
+
+
+@compiled
 def overlap(
     a: np.ndarray, a_heads: np.ndarray, b: np.ndarray, b_heads: np.ndarray, shared: np.ndarray, areas: np.ndarray
 ) -> None:
     """See `_plain.overlap`."""
     for row in range(len(shared)):
-        i, j, both, first, second = a_heads[row], b_heads[row], 0, 0, 0
-        while a[i] != END and b[j] != END:
-            a_stop, b_stop = a[i + 1], b[j + 1]
-            both += max(min(a_stop, b_stop) - max(a[i], b[j]), 0)
-            step = a_stop <= b_stop
-            i += 2 * step
-            j += 2 * (not step)
-        for k in range(a_heads[row], a_heads[row + 1] - 1, 2):
-            first += a[k + 1] - a[k]
-        for k in range(b_heads[row], b_heads[row + 1] - 1, 2):
-            second += b[k + 1] - b[k]
-        shared[row] = both
-        areas[row, 0] = first
-        areas[row, 1] = second
+        shared[row] = _shared(a, a_heads[row], b, b_heads[row])
+        areas[row, 0] = _area(a, a_heads[row], a_heads[row + 1])
+        areas[row, 1] = _area(b, b_heads[row], b_heads[row + 1])
 
 
 @compiled

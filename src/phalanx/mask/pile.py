@@ -142,8 +142,8 @@ def parse(
     Returns:
         The masks, and the indices of the cells that hold no run or are not well formed; their masks are empty.
     """
-    # A number takes two characters, but for the last one; END one entry a mask.
-    size = int((spans[:, 1] - spans[:, 0] + 1).sum()) // 2 + 2 * len(spans)
+    # A number takes two characters, but for the last one; END one entry a mask. Eight are written at once.
+    size = int((spans[:, 1] - spans[:, 0] + 1).sum()) // 2 + 2 * len(spans) + 8
     bounds, fill = space.bounds(size) if space else (np.empty(size, np.int64), 0)
     heads, faults = np.empty(len(spans) + 1, np.int64), np.empty(len(spans), np.uint8)
     fill = engine().parse(text, spans, dialect.base, dialect.relative, limits, bounds, fill, heads, faults)
