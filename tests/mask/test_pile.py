@@ -119,14 +119,36 @@ def test_parse_of_long_cells(dialect, cells, lead, fault):
     assert not any(found[2][2:])
 
 
+# All characters, and those alone of which a plain file consists.
+TEXT = st.binary(max_size=300)
+PLAIN = TEXT.map(lambda text: text.translate(bytes([10, 44, *b"0123456789 ab"] * 17 + [0])))
+
+
 @settings(max_examples=60)
-@given(text=st.binary(max_size=300).map(lambda text: text.translate(bytes([10, 44, *b"0123456789 ab"] * 17 + [0]))))
-def test_separators(text):
+@given(text=st.one_of(PLAIN, TEXT), strange=st.integers(0, 900))
+def test_separators(text, strange):
+    """A quote, a carriage return or a letter beyond ASCII at any place of a text."""
+    if strange < len(text) * 3:
+        text = text[: strange // 3] + b'"\r\x80'[strange % 3 : strange % 3 + 1] + text[strange // 3 + 1 :]
     data = np.frombuffer(text, np.uint8)
     wanted = [place for place, character in enumerate(text) if character in b",\n"]
-    assert pile.separators(data).tolist() == wanted
+    if not text.isascii() or b'"' in text or b"\r" in text:
+        wanted = None
     out = np.empty(len(text), np.int64)
-    assert out[: _plain.separators(data, out)].tolist() == wanted
+    count = _plain.separators(data, out)
+    assert (None if count < 0 else out[:count].tolist()) == wanted
+    found = pile.separators(data)
+    assert (None if found is None else found.tolist()) == wanted
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gather(engine):
+    text, spans = np.frombuffer(b"image1.png,ulna,7 3\n,,\n", np.uint8), np.array([[11, 15], [0, 10], [20, 20]])
+    out = np.zeros(17, np.uint8)
+    engine.gather(text, spans, out)
+    assert out.tobytes() == b"ulna\nimage1.png\n\n"
+    assert pile.gather(text, spans) == out.tobytes()
+    assert pile.gather(text, spans[:0]) == b""
 
 
 def brute_vote(members, weights, needs, group):

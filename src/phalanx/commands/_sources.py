@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from phalanx.core import parallel
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -214,11 +216,12 @@ def open_all(found: Sequence[Found], size: tuple[int, int] | None, stack: ExitSt
         raise typer.BadParameter("is needed to compare files along rows with files along columns", param_hint="--size")
     naming = next((dialect for dialect in dialects if not dialect.keep_suffix), None)
     form = _Form(order, naming, all(dialect.classes for dialect in dialects))
-    opened: dict[int, Index | CaseMasks] = {
-        place: _sheet(item.csv, form, stack) for place, item in enumerate(found) if item.csv
-    }
+    sheets = [(place, item.csv) for place, item in enumerate(found) if item.csv]
+    indexed = parallel.ordered(lambda sheet: _sheet(sheet[1], form, stack), sheets)
+    opened: dict[int, Index | CaseMasks] = {place: index for (place, _), index in zip(sheets, indexed, strict=True)}
     opened |= {place: _stored(item, form) for place, item in enumerate(found) if item.stores}
-    images = {image for source in opened.values() for image, _ in source.keys}
+    sets = [item for item in found if item.cases]
+    images = {image for source in opened.values() for image, _ in source.keys} if sets else set()
     groups: dict[str, str] = {}
     for place, item in enumerate(found):
         if item.cases:

@@ -77,19 +77,34 @@ def _row(
 @compiled
 def separators(text: np.ndarray, out: np.ndarray) -> int:
     """See `_plain.separators`."""
-    fill, block = 0, 0
+    fill, block, strange = 0, 0, _NONE
     while block + 64 <= len(text):
         found = equal(text, block, _COMMA_BYTE) | equal(text, block, _LINE_BYTE)
-        while found != np.uint64(0):
+        strange |= equal(text, block, _QUOTE_BYTE) | equal(text, block, _RETURN_BYTE) | beyond(text, block)
+        while found != _NONE:
             out[fill] = block + np.int64(trailing_zeros(found))
             fill += 1
             found &= found - _ONE
         block += 64
     for place in range(block, len(text)):
-        if text[place] == _COMMA_BYTE or text[place] == _LINE_BYTE:
+        character = text[place]
+        strange |= np.uint64((character == _QUOTE_BYTE) | (character == _RETURN_BYTE) | (character > 127))
+        if character in (_COMMA_BYTE, _LINE_BYTE):
             out[fill] = place
             fill += 1
-    return fill
+    return -1 if strange else fill
+
+
+@compiled
+def gather(text: np.ndarray, spans: np.ndarray, out: np.ndarray) -> None:
+    """See `_plain.gather`."""
+    fill = 0
+    for row in range(len(spans)):
+        for place in range(spans[row, 0], spans[row, 1]):
+            out[fill] = text[place]
+            fill += 1
+        out[fill] = _LINE_BYTE
+        fill += 1
 
 
 @compiled

@@ -22,11 +22,19 @@ def separators(text: np.ndarray, out: np.ndarray) -> int:
         out: int64, written; as long as the text.
 
     Returns:
-        How many there are.
+        How many there are; -1 when there are quotes, carriage returns or other characters than ASCII.
     """
+    if ((text == 34) | (text == 13) | (text > 127)).any():
+        return -1
     found = np.flatnonzero((text == 10) | (text == 44))
     out[: len(found)] = found
     return len(found)
+
+
+def gather(text: np.ndarray, spans: np.ndarray, out: np.ndarray) -> None:
+    """Cells of a text, a line end behind each, to `out`, uint8 and just as long; `spans` are int64 `(n, 2)`."""
+    cells = [text[start:stop].tobytes() + b"\n" for start, stop in spans.tolist()]
+    out[:] = np.frombuffer(b"".join(cells), np.uint8)
 
 
 def parse(

@@ -103,11 +103,22 @@ def engine() -> ModuleType:
     return _kernels
 
 
-def separators(text: np.ndarray) -> np.ndarray:
-    """Where in a text, uint8, commas and line ends are, int64 in ascending order."""
+def separators(text: np.ndarray) -> np.ndarray | None:
+    """Where in a text, uint8, commas and line ends are, int64 in ascending order.
+
+    None when there are quotes, carriage returns or other characters than ASCII.
+    """
     # Memory that is never written to costs nothing.
     found = np.empty(len(text), np.int64)
-    return found[: engine().separators(text, found)]
+    count = engine().separators(text, found)
+    return None if count < 0 else found[:count]
+
+
+def gather(text: np.ndarray, spans: np.ndarray) -> bytes:
+    """Cells of a text, uint8, each with a line end behind it; `spans`, int64 `(n, 2)`, are where they begin and end."""
+    out = np.empty(int((spans[:, 1] - spans[:, 0]).sum()) + len(spans), np.uint8)
+    engine().gather(text, np.ascontiguousarray(spans), out)
+    return out.tobytes()
 
 
 def of(masks: Sequence[np.ndarray]) -> Pile:

@@ -163,12 +163,12 @@ class Grid:
     """
 
     def __init__(self, keys: Sequence[Key]) -> None:
-        self.images = list(dict.fromkeys(image for image, _ in keys))
-        self.labels = list(dict.fromkeys(label for _, label in keys))
+        images, labels = [image for image, _ in keys], [label for _, label in keys]
+        self.images, self.labels = list(dict.fromkeys(images)), list(dict.fromkeys(labels))
         row = {image: place for place, image in enumerate(self.images)}
         column = {label: place for place, label in enumerate(self.labels)}
-        self.rows = np.array([row[image] for image, _ in keys], np.int64)
-        self.columns = np.array([column[label] for _, label in keys], np.int64)
+        self.rows = np.fromiter(map(row.__getitem__, images), np.int64, len(keys))
+        self.columns = np.fromiter(map(column.__getitem__, labels), np.int64, len(keys))
 
     def table(self, values: np.ndarray) -> np.ndarray:
         """One number a key as a float64 table `(images, classes)`; NaN where there is no such key."""
