@@ -7,7 +7,7 @@ interpreter, so that several files are indexed at a time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import repeat
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +18,7 @@ from phalanx.mask import pile, table
 from phalanx.mask.dialect import Dialect
 
 # Bytes that are read at a time: they stay in the cache until they are looked at.
-_BLOCK = 1 << 21
+_BLOCK = 1 << 20
 
 
 class _UnevenError(Exception):
@@ -46,71 +46,41 @@ def index(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[list[tuple[str,
 
 
 def _index(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[list[tuple[str, str | None]], np.ndarray] | None:
-    image = label = mask = width = 0
     images: list[bytes] = []
     labels: list[bytes] = []
     spans = [np.empty((0, 2), np.int64)]
-    for block, marks, origin in _blocks(file):
-        # The header is the first line of the first block.
-        first = 0 if origin else 1
-        if first:
-            header = block[: np.argmax(block == 10)].tobytes().decode().split(",")
-            if header == [""]:
-                return None
-            width = len(header)
-            image, label, mask = table.columns(header, dialect, path)
-        cells = _cells(block, marks, width)[first:]
-        images.append(pile.gather(block, cells[:, image]))
-        labels.append(pile.gather(block, cells[:, label]) if label >= 0 else b"")
-        spans.append(cells[:, mask] + origin)
-    found = np.concatenate(spans)
-    if not len(found):
-        return None
-    classes: Iterable[str | None] = _texts(labels) if label >= 0 else repeat(None, len(found))
-    return list(zip(_texts(images), classes, strict=True)), found
-
-
-def _blocks(file: BinaryIO) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Whole lines, uint8, where in them commas and line ends are, and where in the file they begin.
-
-    The lines are overwritten by the next ones.
-
-    Raises:
-        _UnevenError: quotes, carriage returns, other characters than ASCII, a line without an end.
-    """
+    columns = None
     buffer = np.empty(2 * _BLOCK, np.uint8)
     origin = held = 0
     while count := os.preadv(file.fileno(), [memoryview(buffer.data)[held : held + _BLOCK]], origin + held):
         held += count
-        marks = pile.separators(buffer[:held])
-        lines = np.flatnonzero(buffer[marks] == 10) if marks is not None else ()
-        if marks is None or not len(lines):
+        columns = columns or _columns(buffer[:held], path, dialect)
+        cells = pile.lines(buffer[:held], columns)
+        if cells is None or not cells[0]:
             raise _UnevenError
-        last = int(lines[-1])
-        end = int(marks[last]) + 1
-        yield buffer[:end], marks[: last + 1], origin
+        end, found, *names = cells
+        spans.append(found + origin)
+        images.append(names[0])
+        labels.append(names[1])
         # What is left has no line end, so it is shorter than what was read.
         buffer[: held - end] = buffer[end:held].copy()
         origin, held = origin + end, held - end
-    if held:
+    found = np.concatenate(spans)[1:]
+    if held or not len(found):
         raise _UnevenError
+    classes: Iterable[str | None] = _texts(labels) if any(labels) else repeat(None, len(found))
+    return list(zip(_texts(images), classes, strict=True)), found
 
 
-def _cells(block: np.ndarray, marks: np.ndarray, width: int) -> np.ndarray:
-    """Where each cell of whole lines begins and ends, int64 `(lines, width, 2)`.
-
-    Raises:
-        _UnevenError: not all lines have `width` cells.
-    """
-    if len(marks) % width:
+def _columns(text: np.ndarray, path: Path, dialect: Dialect) -> tuple[int, int, int, int]:
+    """How many cells the header has, and which of them are image, class and mask."""
+    header = text[: np.argmax(text == 10)].tobytes()
+    if not header or not header.isascii() or b'"' in header or b"\r" in header:
         raise _UnevenError
-    ends = marks.reshape(-1, width)
-    line_ends = block[ends] == 10
-    if line_ends[:, :-1].any() or not line_ends[:, -1].all():
-        raise _UnevenError
-    starts = np.append(0, marks[:-1] + 1).reshape(-1, width)
-    return np.stack([starts, ends], -1)
+    cells = header.decode().split(",")
+    return len(cells), *table.columns(cells, dialect, path)
 
 
 def _texts(lines: list[bytes]) -> list[str]:
-    return b"".join(lines).decode().split("\n")[:-1]
+    """The cells behind the header's."""
+    return b"".join(lines).decode().split("\n")[1:-1]

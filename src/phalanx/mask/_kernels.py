@@ -10,22 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from phalanx.mask import _sweep
+from phalanx.mask import _digits, _lines, _sweep
 from phalanx.mask._compile import compiled
 from phalanx.mask._plain import END
-from phalanx.mask._words import beyond, equal, numbers, ones, spread, trailing_zeros
+from phalanx.mask._words import equal, numbers, ones, spread
 
 # More digits may not fit int64: the row is left to `rle.parse`.
 _DIGITS = 18
 _SPACE, _ZERO = 32, 48
-_ZERO_BYTE, _SPACE_BYTE, _COMMA_BYTE, _LINE_BYTE = (np.uint8(character) for character in (_ZERO, _SPACE, 44, 10))
-_QUOTE_BYTE, _RETURN_BYTE = np.uint8(34), np.uint8(13)
+_ZERO_BYTE, _SPACE_BYTE = np.uint8(_ZERO), np.uint8(_SPACE)
 _NONE, _ONE, _TWO, _ALL = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(0xFFFFFFFFFFFFFFFF)
 # Ends of numbers that are held before the numbers are read; places in a text that fit 32 bits.
 _HELD, _FAR = 1024, 2**31 - 1024
-
-# The four digits of every number below 10,000.
-_QUADS = np.frombuffer("".join(f"{number:04}" for number in range(10_000)).encode(), np.uint8)
 
 
 @compiled
@@ -72,39 +68,6 @@ def _row(
             fill += 2
         last = start + length
     return fill
-
-
-@compiled
-def separators(text: np.ndarray, out: np.ndarray) -> int:
-    """See `_plain.separators`."""
-    fill, block, strange = 0, 0, _NONE
-    while block + 64 <= len(text):
-        found = equal(text, block, _COMMA_BYTE) | equal(text, block, _LINE_BYTE)
-        strange |= equal(text, block, _QUOTE_BYTE) | equal(text, block, _RETURN_BYTE) | beyond(text, block)
-        while found != _NONE:
-            out[fill] = block + np.int64(trailing_zeros(found))
-            fill += 1
-            found &= found - _ONE
-        block += 64
-    for place in range(block, len(text)):
-        character = text[place]
-        strange |= np.uint64((character == _QUOTE_BYTE) | (character == _RETURN_BYTE) | (character > 127))
-        if character in (_COMMA_BYTE, _LINE_BYTE):
-            out[fill] = place
-            fill += 1
-    return -1 if strange else fill
-
-
-@compiled
-def gather(text: np.ndarray, spans: np.ndarray, out: np.ndarray) -> None:
-    """See `_plain.gather`."""
-    fill = 0
-    for row in range(len(spans)):
-        for place in range(spans[row, 0], spans[row, 1]):
-            out[fill] = text[place]
-            fill += 1
-        out[fill] = _LINE_BYTE
-        fill += 1
 
 
 @compiled
@@ -271,60 +234,13 @@ def overlap(
         areas[row, 1] = _area(b, b_heads[row], b_heads[row + 1])
 
 
-@compiled
-def _put_few(out: np.ndarray, at: int, value: int) -> int:
-    """The same below 10,000."""
-    digits = 1 + (value >= 10) + (value >= 100) + (value >= 1000)
-    quad = value * 4 + 4 - digits
-    for place in range(digits):
-        out[at + place] = _QUADS[quad + place]
-    return at + digits
-
-
-@compiled
-def _put_all(out: np.ndarray, at: int, value: int) -> int:
-    """The same, digit by digit."""
-    digits, rest = 1, value
-    while rest >= 10:
-        rest //= 10
-        digits += 1
-    for place in range(at + digits - 1, at - 1, -1):
-        rest = value // 10
-        out[place] = _ZERO + (value - rest * 10)
-        value = rest
-    return at + digits
-
-
-@compiled
-def _put(out: np.ndarray, at: int, value: int) -> int:
-    """Write a number's digits; where they end."""
-    if value >= 100_000_000:
-        at = _put_all(out, at, value // 10_000)
-    elif value >= 10_000:
-        at = _put_few(out, at, value // 10_000)
-    else:
-        return _put_few(out, at, value)
-    quad = value % 10_000 * 4
-    for place in range(4):
-        out[at + place] = _QUADS[quad + place]
-    return at + 4
-
-
-@compiled
 def write(bounds: np.ndarray, heads: np.ndarray, base: int, relative: bool, out: np.ndarray, ends: np.ndarray) -> int:
     """See `_plain.write`."""
-    at = 0
-    for row in range(len(heads) - 1):
-        ends[row] = at
-        last = -base
-        for k in range(heads[row], heads[row + 1] - 1, 2):
-            if k > heads[row]:
-                out[at] = _SPACE
-                at += 1
-            at = _put(out, at, bounds[k] - last)
-            out[at] = _SPACE
-            at = _put(out, at + 1, bounds[k + 1] - bounds[k])
-            if relative:
-                last = bounds[k + 1] - base
-    ends[len(heads) - 1] = at
-    return at
+    return _digits.write(bounds, heads, base, relative, out, ends)
+
+
+def lines(
+    text: np.ndarray, columns: np.ndarray, spans: np.ndarray, images: np.ndarray, labels: np.ndarray, fills: np.ndarray
+) -> int:
+    """See `_plain.lines`."""
+    return _lines.lines(text, columns, spans, images, labels, fills)

@@ -56,7 +56,22 @@ def beyond(typingctx, text, at):
     def code(context, builder, signature, arguments):
         many = ir.VectorType(ir.IntType(8), 64)
         found = builder.load(_place(context, builder, signature.args[0], arguments, many), align=1)
-        return builder.bitcast(builder.icmp_signed("<", found, ir.Constant(many, [0] * 64)), _WORD)
+        return builder.bitcast(builder.icmp_signed("<", found, _all(0, many)), _WORD)
+
+    return types.uint64(text, types.int64), code
+
+
+@_instruction
+def others(typingctx, text, at):
+    """Which of the 64 characters from `at` on are neither digits nor spaces, the first in the lowest bit."""
+
+    def code(context, builder, signature, arguments):
+        many = ir.VectorType(ir.IntType(8), 64)
+        found = builder.load(_place(context, builder, signature.args[0], arguments, many), align=1)
+        # What is below "0" wraps around to more than 9.
+        no_digit = builder.icmp_unsigned(">", builder.sub(found, _all(48, many)), _all(9, many))
+        no_space = builder.icmp_unsigned("!=", found, _all(32, many))
+        return builder.bitcast(builder.and_(no_digit, no_space), _WORD)
 
     return types.uint64(text, types.int64), code
 

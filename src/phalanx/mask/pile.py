@@ -103,22 +103,27 @@ def engine() -> ModuleType:
     return _kernels
 
 
-def separators(text: np.ndarray) -> np.ndarray | None:
-    """Where in a text, uint8, commas and line ends are, int64 in ascending order.
+def lines(text: np.ndarray, columns: tuple[int, int, int, int]) -> tuple[int, np.ndarray, bytes, bytes] | None:
+    """Cells of the whole lines of a plain CSV.
 
-    None when there are quotes, carriage returns or other characters than ASCII.
+    Args:
+        text: uint8; begins with a line.
+        columns: how many cells a line has, and which of them are image, class (-1: none) and mask.
+
+    Returns:
+        Where the last whole line ends, where each mask begins and ends, int64 `(n, 2)`, and the cells of image and
+        class with a line end behind each. None when lines have another number of cells, or there are quotes, carriage
+        returns or other characters than ASCII.
     """
     # Memory that is never written to costs nothing.
-    found = np.empty(len(text), np.int64)
-    count = engine().separators(text, found)
-    return None if count < 0 else found[:count]
-
-
-def gather(text: np.ndarray, spans: np.ndarray) -> bytes:
-    """Cells of a text, uint8, each with a line end behind it; `spans`, int64 `(n, 2)`, are where they begin and end."""
-    out = np.empty(int((spans[:, 1] - spans[:, 0]).sum()) + len(spans), np.uint8)
-    engine().gather(text, np.ascontiguousarray(spans), out)
-    return out.tobytes()
+    spans = np.empty((len(text) // columns[0] + 1, 2), np.int64)
+    images, labels = np.empty(len(text) + 1, np.uint8), np.empty(len(text) + 1, np.uint8)
+    fills = np.empty(3, np.int64)
+    end = engine().lines(text, np.array(columns, np.int64), spans, images, labels, fills)
+    if end < 0:
+        return None
+    rows, of_images, of_labels = fills.tolist()
+    return end, spans[:rows].copy(), images[:of_images].tobytes(), labels[:of_labels].tobytes()
 
 
 def of(masks: Sequence[np.ndarray]) -> Pile:
