@@ -74,7 +74,8 @@ def _index(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[list[tuple[str
 
 def _columns(text: np.ndarray, path: Path, dialect: Dialect) -> tuple[int, int, int, int]:
     """How many cells the header has, and which of them are image, class and mask."""
-    header = text[: np.argmax(text == 10)].tobytes()
+    content = text.tobytes()
+    header = content[: max(content.find(b"\n"), 0)]
     if not header or not header.isascii() or b'"' in header or b"\r" in header:
         raise _UnevenError
     cells = header.decode().split(",")

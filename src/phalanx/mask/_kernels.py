@@ -127,6 +127,18 @@ def _numbers(text: np.ndarray, at: int, stop: int, ends: np.ndarray, out: np.nda
 
 
 @compiled
+def _united(bounds: np.ndarray, fill: int, end: int) -> int:
+    """Runs that touch become one; the new end."""
+    last = fill + 1
+    for k in range(fill + 2, end, 2):
+        if bounds[k] != bounds[last]:
+            last += 2
+            bounds[last - 1] = bounds[k]
+        bounds[last] = bounds[k + 1]
+    return last + 1
+
+
+@compiled
 def _usual_row(
     text: np.ndarray, at: int, stop: int, base: int, limit: int, ends: np.ndarray, bounds: np.ndarray, fill: int
 ) -> int:
@@ -140,10 +152,13 @@ def _usual_row(
         strange |= length <= 0
         bounds[k] -= base
         bounds[k + _ONE] = bounds[k] + length
+    touching = False
     for k in range(first + _TWO, last, _TWO):
-        # A run that touches the one before is united with it by `_row`.
-        strange |= bounds[k] <= bounds[k - _ONE]
-    return -1 if strange or bounds[last - _ONE] > limit else end
+        strange |= bounds[k] < bounds[k - _ONE]
+        touching |= bounds[k] == bounds[k - _ONE]
+    if strange or bounds[last - _ONE] > limit:
+        return -1
+    return _united(bounds, fill, end) if touching else end
 
 
 @compiled
@@ -232,6 +247,34 @@ def overlap(
         shared[row] = _shared(a, a_heads[row], b, b_heads[row])
         areas[row, 0] = _area(a, a_heads[row], a_heads[row + 1])
         areas[row, 1] = _area(b, b_heads[row], b_heads[row + 1])
+
+
+@compiled
+def measure(
+    text: np.ndarray, spans: np.ndarray, other: np.ndarray, other_spans: np.ndarray, bases: np.ndarray,
+    blanks: np.ndarray, limits: np.ndarray, bounds: np.ndarray, counts: np.ndarray,
+) -> bool:  # fmt: skip
+    """See `_plain.measure`."""
+    ends = np.empty(_HELD + 64, np.int32)
+    for row in range(len(spans)):
+        middle = end = 0
+        if not blanks[0] or spans[row, 0] < spans[row, 1]:
+            middle = _usual_row(text, spans[row, 0], spans[row, 1], bases[0], limits[row], ends, bounds, 0)
+        if middle < 0 or middle + 1 >= len(bounds):
+            return False
+        bounds[middle] = END
+        middle += 1
+        end = middle
+        if not blanks[1] or other_spans[row, 0] < other_spans[row, 1]:
+            at, stop = other_spans[row, 0], other_spans[row, 1]
+            end = _usual_row(other, at, stop, bases[1], limits[row], ends, bounds, middle)
+        if end < 0 or end >= len(bounds):
+            return False
+        bounds[end] = END
+        counts[row, 0] = _shared(bounds, 0, bounds, middle)
+        counts[row, 1] = _area(bounds, 0, middle)
+        counts[row, 2] = _area(bounds, middle, end + 1)
+    return True
 
 
 def write(bounds: np.ndarray, heads: np.ndarray, base: int, relative: bool, out: np.ndarray, ends: np.ndarray) -> int:

@@ -35,14 +35,28 @@ def _rest(text: np.ndarray, block: int) -> Any:
 
 
 @compiled
+def _kept(
+    text: np.ndarray, begin: int, end: int, cell: int, columns: np.ndarray, spans: np.ndarray, images: np.ndarray,
+    labels: np.ndarray, taken: np.ndarray,
+) -> None:  # fmt: skip
+    """What a line's cell of this number leaves behind `taken`."""
+    if cell == columns[1]:
+        taken[1] = _copied(text, begin, end, images, taken[1])
+    elif cell == columns[2]:
+        taken[2] = _copied(text, begin, end, labels, taken[2])
+    elif cell == columns[3]:
+        spans[taken[0], 0] = begin
+        spans[taken[0], 1] = end
+
+
+@compiled
 def lines(
     text: np.ndarray, columns: np.ndarray, spans: np.ndarray, images: np.ndarray, labels: np.ndarray, fills: np.ndarray
-) -> int:
+) -> Any:
     """See `_plain.lines`."""
-    width, image, label, mask = columns
-    rows, of_images, of_labels = 0, 0, 0
     cell, begin, end = 0, 0, 0
-    fills[:] = 0
+    taken = np.zeros(3, np.int64)
+    fills[:] = taken
     for block in range(0, len(text), 64):
         if block + 64 > len(text):
             found, strange = _rest(text, block)
@@ -57,20 +71,13 @@ def lines(
         while found != _NONE:
             place = block + np.int64(trailing_zeros(found))
             found &= found - _ONE
-            last = text[place] == _LINE
-            if last != (cell == width - 1):
-                return -1
-            if cell == image:
-                of_images = _copied(text, begin, place, images, of_images)
-            elif cell == label:
-                of_labels = _copied(text, begin, place, labels, of_labels)
-            elif cell == mask:
-                spans[rows, 0] = begin
-                spans[rows, 1] = place
+            _kept(text, begin, place, cell, columns, spans, images, labels, taken)
             begin = place + 1
             cell += 1
-            if last:
+            if (text[place] == _LINE) != (cell == columns[0]):
+                return -1
+            if cell == columns[0]:
                 cell, end = 0, begin
-                rows += 1
-                fills[0], fills[1], fills[2] = rows, of_images, of_labels
+                taken[0] += 1
+                fills[:] = taken
     return end

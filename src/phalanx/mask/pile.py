@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,6 +54,20 @@ class Pile:
         heads = np.append(0, np.cumsum(lengths))
         source = np.repeat(self.heads[:-1][indices] - heads[:-1], lengths) + np.arange(heads[-1])
         return Pile(self.bounds[source], heads)
+
+
+class Cells(NamedTuple):
+    """Masks as they are written.
+
+    Args:
+        text: uint8.
+        spans: int64 `(n, 2)`, where each cell begins and ends.
+        dialect: how they were written.
+    """
+
+    text: np.ndarray
+    spans: np.ndarray
+    dialect: Dialect
 
 
 class Workspace:
@@ -202,6 +217,30 @@ def overlap(a: Pile, b: Pile) -> np.ndarray:
     shared, areas = np.empty(a.count, np.int64), np.empty((a.count, 2), np.int64)
     engine().overlap(a.bounds, a.heads, b.bounds, b.heads, shared, areas)
     return np.concatenate([shared[:, None], areas], 1)
+
+
+def measure(a: Cells, b: Cells, limits: np.ndarray, space: Workspace) -> np.ndarray | None:
+    """What `overlap` gives of the masks that `parse` gives, `(n, 3)`, without laying them out.
+
+    Args:
+        a: the first masks.
+        b: the second ones, as many.
+        limits: int64 `(n,)`, pixels of each image.
+        space: memory to work in.
+
+    Returns:
+        None when a cell may be at fault or is written in no usual way; `parse` tells.
+    """
+    if a.dialect.relative or b.dialect.relative:
+        return None
+    bounds, _ = space.bounds((len(a.text) + len(b.text)) // 2 + 16)
+    counts = np.empty((len(a.spans), 3), np.int64)
+    bases, blanks = (
+        np.array([a.dialect.base, b.dialect.base]),
+        np.array(["" in a.dialect.empties, "" in b.dialect.empties]),
+    )
+    usual = engine().measure(a.text, a.spans, b.text, b.spans, bases, blanks, limits, bounds, counts)
+    return counts if usual else None
 
 
 def write(pile: Pile, dialect: Dialect) -> tuple[np.ndarray, np.ndarray]:
