@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phalanx.core.errors import SubmissionError
-from phalanx.mask import sheet
+from phalanx.mask import _even, sheet
 from phalanx.mask.dialect import DIALECTS
 from phalanx.mask.rle import decode, encode
 
@@ -72,6 +72,25 @@ def test_a_file_in_blocks(tmp_path, monkeypatch, block, end, line):
         (5, "b.png", "Ulna", "14 3 19 20"),
         (6, "c.png", "Ulna", "7 1"),
     ]
+
+
+# Blocks of 40 bytes hold a line; of 27, the longest does not fit.
+@pytest.mark.parametrize("block", [27, 40, 59, 1 << 20])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_plain_file_is_indexed_as_any_other(tmp_path, monkeypatch, block, labelled):
+    names = [f"image{row % 7}.png" for row in range(23)]
+    cells = ["3 2 " * (row % 5) + "90 1" for row in range(23)]
+    lines = [f"{row},{cell},{name}" for row, (cell, name) in enumerate(zip(cells, names, strict=True))]
+    form = replace(BONES, columns=("image", "nr" if labelled else None, "mask"))  # type: ignore[arg-type]
+    path = write(tmp_path, "\n".join(["nr,mask,image", *lines, ""]).encode())
+    monkeypatch.setattr(_even, "_BLOCK", block)
+    labels = [str(row) if labelled else None for row in range(23)]
+    wanted = list(zip(range(2, 25), names, labels, cells, strict=True))
+    assert sheet.read(path, form) == wanted
+    with path.open("rb") as file:
+        assert (_even.index(file, path, form) is None) == (block == 27)
+    monkeypatch.setattr(_even, "index", lambda *_: None)
+    assert sheet.read(path, form) == wanted
 
 
 @pytest.mark.parametrize("block", [1, 1 << 22])

@@ -13,7 +13,7 @@ import numpy as np
 
 from phalanx.commands import _sources
 from phalanx.commands._sources import Found
-from phalanx.core import catalogue
+from phalanx.core import catalogue, parallel
 from phalanx.core.errors import DataError
 from phalanx.core.progress import track
 from phalanx.mask import table as tables
@@ -93,15 +93,17 @@ def work(
 def _entries(
     made: dict[str, list[np.ndarray]], classes: list[str], draws: Draws, names: list[str]
 ) -> list[dict[str, Any]]:
-    entries = []
-    for metric, (mine, *others) in made.items():
-        entry = _summary.scores(metric, mine, classes, draws)
-        entry |= {"of": names[1], "truth": names[0], "groups": draws.count}
+    def entry(metric: str) -> dict[str, Any]:
+        mine, *others = made[metric]
+        found = _summary.scores(metric, mine, classes, draws) | {"of": names[1], "truth": names[0]}
+        found["groups"] = draws.count
         for other in others:
-            entry["difference"] = {"against": names[2], "against_mean": float(_mean(other)),
+            found["difference"] = {"against": names[2], "against_mean": float(_mean(other)),
                                    **_paired.difference(mine, other, classes, draws)}  # fmt: skip
-        entries.append(entry)
-    return entries
+        return found
+
+    draws.hold()
+    return list(parallel.ordered(entry, made))
 
 
 def _mean(table: np.ndarray) -> np.ndarray:

@@ -15,6 +15,8 @@ import numpy as np
 _DRAWS = 2000
 # Draws x groups that are held at once, 32 MB; more than that is drawn anew, and alike, whenever it is needed.
 _HELD = 4_000_000
+# Draws x groups that are drawn at once, 0.8 MB.
+_PART = 100_000
 
 
 class Draws:
@@ -46,20 +48,27 @@ class Draws:
         with np.errstate(invalid="ignore"):
             return np.concatenate([(times @ sums) / (times @ sizes) for times in self._times()])
 
+    def hold(self) -> None:
+        """Draw now, where that is not too much to be kept: threads then share what was drawn."""
+        if not self._kept and self.count * _DRAWS <= _HELD:
+            self._kept = list(self._drawn(_DRAWS))
+
     def _times(self) -> Iterator[np.ndarray]:
         """How often each draw has each group, float64 `(draws, groups)`, a block of draws at a time."""
-        if self._kept:
-            yield from self._kept
-            return
+        self.hold()
+        return iter(self._kept or self._drawn(max(1, _HELD // self.count)))
+
+    def _drawn(self, step: int) -> Iterator[np.ndarray]:
         rng = np.random.default_rng(self._seed)
-        step = max(1, min(_DRAWS, _HELD // self.count))
         for first in range(0, _DRAWS, step):
-            rows = min(step, _DRAWS - first)
-            drawn = rng.integers(0, self.count, (rows, self.count))
-            place = (drawn + np.arange(rows)[:, None] * self.count).ravel()
-            times = np.bincount(place, minlength=rows * self.count).reshape(rows, self.count).astype(float)
-            if rows == _DRAWS:
-                self._kept.append(times)
+            times = np.empty((min(step, _DRAWS - first), self.count))
+            # Parts that stay in the cache, in memory that is used again; the numbers drawn are the same.
+            part = max(1, _PART // self.count)
+            for begin in range(0, len(times), part):
+                into = times[begin : begin + part]
+                place = rng.integers(0, self.count, into.shape)
+                place += np.arange(0, into.size, self.count)[:, None]
+                into[:] = np.bincount(place.ravel(), minlength=into.size).reshape(into.shape)
             yield times
 
 
