@@ -7,14 +7,13 @@ interpreter, so that several files are indexed at a time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from itertools import repeat
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from phalanx.mask import pile, table
+from phalanx.mask._names import Names
 from phalanx.mask.dialect import Dialect
 
 # Bytes that are read at a time: they stay in the cache until they are looked at.
@@ -25,8 +24,8 @@ class _UnevenError(Exception):
     """The file has to be indexed line by line."""
 
 
-def index(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[list[tuple[str, str | None]], np.ndarray] | None:
-    """Keys of the rows, and where in the file each mask begins and ends, int64 `(n, 2)`.
+def index(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[Names, np.ndarray] | None:
+    """Names of the rows, and where in the file each mask begins and ends, int64 `(n, 2)`.
 
     None when a line is blank, ragged, longer than a block or ends in a carriage return, the last one has no end, or a
     cell is quoted or not ASCII: such files are indexed line by line.
@@ -45,7 +44,7 @@ def index(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[list[tuple[str,
         return None
 
 
-def _index(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[list[tuple[str, str | None]], np.ndarray] | None:
+def _index(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[Names, np.ndarray] | None:
     images: list[bytes] = []
     labels: list[bytes] = []
     spans = [np.empty((0, 2), np.int64)]
@@ -58,18 +57,19 @@ def _index(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[list[tuple[str
         cells = pile.lines(buffer[:held], columns)
         if cells is None or not cells[0]:
             raise _UnevenError
-        end, found, *names = cells
-        spans.append(found + origin)
-        images.append(names[0])
-        labels.append(names[1])
+        end = cells[0]
+        spans.append(cells[1] + origin)
+        images.append(cells[2])
+        labels.append(cells[3])
         # What is left has no line end, so it is shorter than what was read.
         buffer[: held - end] = buffer[end:held].copy()
         origin, held = origin + end, held - end
     found = np.concatenate(spans)[1:]
     if held or not len(found):
         raise _UnevenError
-    classes: Iterable[str | None] = _texts(labels) if any(labels) else repeat(None, len(found))
-    return list(zip(_texts(images), classes, strict=True)), found
+    # The header's cells come first.
+    names, classes = (b"".join(cells).partition(b"\n")[2] for cells in (images, labels))
+    return Names(names, None if dialect.columns.label is None else classes), found
 
 
 def _columns(text: np.ndarray, path: Path, dialect: Dialect) -> tuple[int, int, int, int]:
@@ -80,8 +80,3 @@ def _columns(text: np.ndarray, path: Path, dialect: Dialect) -> tuple[int, int, 
         raise _UnevenError
     cells = header.decode().split(",")
     return len(cells), *table.columns(cells, dialect, path)
-
-
-def _texts(lines: list[bytes]) -> list[str]:
-    """The cells behind the header's."""
-    return b"".join(lines).decode().split("\n")[1:-1]

@@ -36,7 +36,8 @@ class Index:
         self.name = str(source.path)
         self.keys: list[Key] = [(naming.key(image), label) for image, label in source.keys] if naming else source.keys
         self._rows, self._heads = np.arange(len(source)), np.arange(len(source) + 1)
-        if len(set(self.keys)) < len(source):
+        distinct = source.names.distinct if naming is None else len(set(self.keys)) == len(source)
+        if not distinct:
             self._unite()
 
     @property

@@ -18,6 +18,7 @@ import numpy as np
 
 from phalanx.core.errors import SubmissionError
 from phalanx.mask import _even, pile, rle, table
+from phalanx.mask._names import Names
 from phalanx.mask.dialect import Dialect
 from phalanx.mask.pile import Pile, Workspace
 
@@ -67,8 +68,8 @@ class Sheet:
                 self._file.seek(0)
                 self._index()
             else:
-                self.keys, self.spans = even
-                self.lines = np.arange(2, len(self.keys) + 2)
+                self.names, self.spans = even
+                self.lines = np.arange(2, len(self.spans) + 2)
         except BaseException:
             self._file.close()
             raise
@@ -82,12 +83,17 @@ class Sheet:
             self._file, records = _copied(self.path, self.dialect)
         if not records:
             raise SubmissionError("the file has a header and nothing else", self.path, "name the file with the masks")
-        self.keys = [_names(record, self.path, self.dialect) for record in records]
+        self.names = Names.of([_names(record, self.path, self.dialect) for record in records])
         self.lines = np.array([record[0] for record in records], np.int64)
         self.spans = np.array([record[3:] for record in records], np.int64)
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.spans)
+
+    @property
+    def keys(self) -> list[Key]:
+        """Image and class of each row."""
+        return self.names.keys
 
     def __enter__(self) -> Sheet:
         return self
@@ -164,6 +170,13 @@ class Sheet:
         if any(map(len, mended.values())):
             masks = pile.of([mended.get(index, masks.runs(index)) for index in range(masks.count)])
         return masks
+
+
+def share(sheets: Sequence[Sheet]) -> None:
+    """Give sheets that name the same rows in the same order the keys of the first, one list for all of them."""
+    for other in sheets[1:]:
+        if other.names.same(sheets[0].names):
+            other.names = sheets[0].names
 
 
 def read(path: Path, dialect: Dialect) -> list[Row]:
