@@ -141,6 +141,16 @@ def test_parse_of_very_long_cells(count, fault):
         assert found[0][found[1][1] : found[1][2] - 1] == union.ravel().tolist()
 
 
+@pytest.mark.parametrize("count", range(1, 21))
+def test_usual_cells_take_the_quick_way(count):
+    """The careful way would give the same masks, at a third of the speed."""
+    cell = " ".join(f"{40 * run + 1} {1 + run}" for run in range(count)).encode()
+    text = np.frombuffer(b"12345678 " + cell, np.uint8)
+    bounds, ends = np.zeros(2 * count + 7, np.int64), np.zeros(_kernels._HELD + 64, np.int32)
+    assert _kernels._usual_row(text, 9, len(text), 1, 10**9, ends, bounds, 0) == 2 * count
+    assert bounds[: 2 * count].tolist() == [bound for run in range(count) for bound in (40 * run, 41 * run + 1)]
+
+
 def lines_of(engine, text, columns):
     """What a kernel finds in a text: where the lines end, the masks' cells, the names; None for -1."""
     spans = np.full((len(text) // columns[0] + 1, 2), -7, np.int64)

@@ -93,6 +93,27 @@ def test_a_plain_file_is_indexed_as_any_other(tmp_path, monkeypatch, block, labe
     assert sheet.read(path, form) == wanted
 
 
+def test_the_last_line_needs_no_end(tmp_path):
+    path = write(tmp_path, b"image_name,class,rle\na,x,1 2\nb,y,3 4")
+    assert sheet.read(path, BONES) == [(2, "a", "x", "1 2"), (3, "b", "y", "3 4")]
+
+
+def test_sheets_share_keys_that_are_the_same(tmp_path):
+    texts = ["a,x,1 2\nb,y,3 4\n", "a,x,5 6\nb,y,\n", "b,y,3 4\na,x,1 2\n", 'a,x,1 2\n"b",y,3 4\n', "a,x,1 2\n"]
+    sheets = []
+    for number, text in enumerate(texts):
+        path = tmp_path / f"{number}.csv"
+        path.write_text("image_name,class,rle\n" + text)
+        sheets.append(sheet.Sheet(path, BONES))
+    sheet.share(sheets)
+    assert [found.keys is sheets[0].keys for found in sheets] == [True, True, False, False, False]
+    assert sheets[2].keys == sheets[0].keys[::-1] == [("b", "y"), ("a", "x")]
+    assert sheets[3].keys == sheets[0].keys
+    assert sheets[4].keys == [("a", "x")]
+    for found in sheets:
+        found.__exit__()
+
+
 @pytest.mark.parametrize("block", [1, 1 << 22])
 def test_rows_far_apart_are_read_one_by_one(tmp_path, monkeypatch, block):
     cells = ["1 2", "2 2 " + " ".join(f"{2 * start} 1" for start in range(3, 60)), "4 1 7 2", "9 3"]

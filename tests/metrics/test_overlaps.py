@@ -91,6 +91,19 @@ def test_counts_of_two(three, size, turned, monkeypatch):
     np.testing.assert_array_equal(counts, np.stack([(a & b).sum((1, 2)), a.sum((1, 2)), b.sum((1, 2))], 1)[None])
 
 
+def test_rows_of_one_key_are_united(tmp_path):
+    """Objects, a row each: the same number of rows, but not of masks."""
+    rows = ["a,1 2\na,9 1\nb,3 2\n", "a,2 3\nb,4 1\nb,8 2\n"]
+    for place, text in enumerate(rows):
+        (tmp_path / f"{place}.csv").write_text("ImageId,EncodedPixels\n" + text)
+    sources = [Index(Sheet(tmp_path / f"{place}.csv", named("dsb2018"))) for place in range(2)]
+    _overlaps.align(sources)
+    (counts,) = _overlaps.counts(sources, [(0, 1)], [(0, 2)])
+    assert counts.tolist() == [[[1, 3, 3], [1, 2, 3]]]
+    for source in sources:
+        source.source.__exit__()
+
+
 def test_a_row_at_fault_is_named(tmp_path):
     cells = [f"{2 * place + 1} 1" for place in range(40)]
     sound = "".join(f"i{place},x,{cell}\n" for place, cell in enumerate(cells))
