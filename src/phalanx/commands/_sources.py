@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from phalanx.core import parallel
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -214,11 +216,11 @@ def open_all(found: Sequence[Found], size: tuple[int, int] | None, stack: ExitSt
         raise typer.BadParameter("is needed to compare files along rows with files along columns", param_hint="--size")
     naming = next((dialect for dialect in dialects if not dialect.keep_suffix), None)
     form = _Form(order, naming, all(dialect.classes for dialect in dialects))
-    opened: dict[int, Index | CaseMasks] = {
-        place: _sheet(item.csv, form, stack) for place, item in enumerate(found) if item.csv
-    }
+    csvs = {place: item.csv for place, item in enumerate(found) if item.csv}
+    opened: dict[int, Index | CaseMasks] = dict(zip(csvs, _sheets(list(csvs.values()), form, stack), strict=True))
     opened |= {place: _stored(item, form) for place, item in enumerate(found) if item.stores}
-    images = {image for source in opened.values() for image, _ in source.keys}
+    sets = [item for item in found if item.cases]
+    images = {image for source in opened.values() for image, _ in source.keys} if sets else set()
     groups: dict[str, str] = {}
     for place, item in enumerate(found):
         if item.cases:
@@ -264,14 +266,20 @@ class _Form:
         return [None]
 
 
-def _sheet(csv: tuple[Path, Dialect], form: _Form, stack: ExitStack) -> Index:
+def _sheets(csvs: Sequence[tuple[Path, Dialect]], form: _Form, stack: ExitStack) -> list[Index]:
+    from phalanx.mask import sheet
     from phalanx.mask.index import Index
-    from phalanx.mask.sheet import Sheet
 
-    path, dialect = csv
-    naming = form.naming if dialect.keep_suffix else None
-    sheet = stack.enter_context(Sheet(path, dialect))
-    return Index(sheet, naming=naming, turned=dialect.order != form.order)
+    sheets = list(parallel.ordered(lambda csv: stack.enter_context(sheet.Sheet(*csv)), csvs))
+    sheet.share(sheets)
+    return [
+        Index(
+            source,
+            naming=form.naming if source.dialect.keep_suffix else None,
+            turned=source.dialect.order != form.order,
+        )
+        for source in sheets
+    ]
 
 
 def _stored(item: Found, form: _Form) -> CaseMasks:
