@@ -322,7 +322,8 @@ def test_checkpoints_give_what_their_stores_give(configs, tmp_path, call):
     low = ("--threshold", "0.01")
     for part in ("test", "oof"):
         assert call(str(folder), "-o", f"{part}.csv", "--part", part, *low)[0] == 0
-        assert len(csv(f"{part}.csv")) > 20_000
+        # Neither all empty nor all full: those files have 5,000 bytes.
+        assert len(csv(f"{part}.csv")) > 8_000
         Path("r.yaml").write_text("{kind: soft, members: [{checkpoints: runs/tiny}]}")
         assert call("r.yaml", "-o", f"fresh_{part}.csv", "--part", part, *low)[0] == 0
         assert csv(f"fresh_{part}.csv") == csv(f"{part}.csv")

@@ -146,6 +146,7 @@ def assert_resumes(folder: Path, config: TrainConfig, make=method, stop: int = 5
     unbroken, summary = train(folder / "unbroken", config, make())
     with pytest.raises(KilledError):
         train(folder / "killed", config, killed_at(stop, make()))
+    assert not (folder / "killed" / "fold.json").exists()
     torch.manual_seed(999)  # whatever the machine's generators hold must not matter
     resumed, again = train(folder / "killed", config, make())
     for name, tensor in unbroken.state_dict().items():
