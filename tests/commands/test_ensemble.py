@@ -127,6 +127,14 @@ def test_a_run_with_one_part_only(call):
     assert "there is no oof.zarr, neither here nor one folder below: runs" in error
 
 
+@pytest.mark.parametrize("text", ["submit: {", "[1]", "submit: handbone"])
+def test_a_run_whose_configuration_cannot_be_read(call, text):
+    Path("runs/config.yaml").write_text(text)
+    status, _, error = call("runs", "-o", "out.csv")
+    assert (status, left()) == (1, set())
+    assert "the run's configuration cannot be read" in error
+
+
 def test_odd_pictures_are_told(call):
     Path("r.yaml").write_text("{kind: soft, members: [extra.zarr], joint: [{name: forbid_overlap, pairs: [[x, y]]}]}")
     status, out, _ = call("r.yaml", "-o", "out.csv")
