@@ -18,8 +18,8 @@ help:  ## show this list
 demo: $(STAMP)  ## set up, then train, predict and report on the built-in phantom hands
 	$(BIN)/python run.py config=phantom
 
-test: $(STAMP)  ## set up, then the whole test suite; TESTS=tests/mask picks a part
-	$(BIN)/python -m pytest $(TESTS)
+test: $(STAMP)  ## set up, then the whole test suite on every core; TESTS=tests/mask picks a part
+	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
 
 check: $(STAMP)  ## format, lint, types and the house rules, changing nothing
 	$(BIN)/ruff format --check .

@@ -5,11 +5,15 @@ import random
 import sys
 from pathlib import Path
 
-import numpy as np
-import pytest
-
+# Tensors in tests are tiny: more threads cost more than they bring, and workers side by side share the cores. Read by
+# every library when it is loaded, in processes of their own too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Albumentations otherwise asks PyPI for a newer release at import, and warns when there is no network.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import numpy as np
+import psutil
+import pytest
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -29,6 +33,12 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="gpu: no CUDA device here"))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: one a core and 3 GB; with more than eight, what each imports costs more than it saves."""
+    return max(1, min(os.cpu_count() or 1, psutil.virtual_memory().total // 3_000_000_000, 8))
+
+
 def _has_gpu() -> bool:
     import torch
 
@@ -45,12 +55,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def _same_start():
-    """Every test begins with the same random numbers, whichever tests ran before it.
-
-    Tensors in tests are tiny: on a machine of many cores, more than two threads cost more than they bring.
-    """
+    """Every test begins with the same random numbers, whichever tests ran before it."""
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - albumentations and older libraries draw from the global generator
     if (torch := sys.modules.get("torch")) is not None:
         torch.manual_seed(0)
-        torch.set_num_threads(min(2, torch.get_num_threads()))

@@ -1,8 +1,30 @@
-"""A run small enough for a test: 64 px, a network of a few thousand weights, six phantom people."""
+"""A run small enough for a test: 64 px, a network of 85,000 weights, six phantom people."""
 
+import functools
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+
+from phalanx.view import _html
+
+# What a run imports, all at the top of their files.
+PRELOADED = (
+    "phalanx.commands.run",
+    "phalanx.commands._member",
+    "phalanx.commands._study_training",
+    "phalanx.commands._study_outcome",
+    "phalanx.models._smp",
+    "phalanx.datasets.phantom",
+    "phalanx.methods.supervised",
+    "albumentations",
+    "segmentation_models_pytorch",
+    "torch.utils.tensorboard",
+    "plotly.graph_objects",
+)
 
 TINY = """# Tiny run for the tests.
 #
@@ -18,7 +40,7 @@ views:
   train: [{{name: HorizontalFlip, p: 0.5}}]
   mean: [0.12]
   std: [0.17]
-model: {{name: unet, encoder: resnet18, weights: null, channels: 1, depth: 3, decoder_channels: [16, 8, 8]}}
+model: {{name: unet, encoder: tu-test_resnet, weights: null, channels: 1, depth: 3, decoder_channels: [16, 8, 8]}}
 train:
   {{epochs: 4, batch_size: 2, validate_every: 2, keep: last, precision: "32", optimiser: {{name: adamw, lr: 5.0e-3}}}}
 predict: {{batch_size: 3, flips: horizontal}}
@@ -45,3 +67,30 @@ def configs(tmp_path: Path, phantom: Path) -> Path:
     text = TINY.format(root=phantom, cache=tmp_path / "cache", runs=tmp_path / "runs")
     (folder / "tiny.yaml").write_text(text)
     return folder
+
+
+plotly = functools.cache(_html.plotly)
+
+
+@pytest.fixture(autouse=True)
+def _packed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plotly's script takes most of a second to compress, for every page anew."""
+    monkeypatch.setattr(_html, "plotly", plotly)
+
+
+@pytest.fixture(scope="session")
+def process() -> Callable[..., BaseProcess]:
+    """Starts `function(*arguments)` in a process of its own that a test may kill.
+
+    It is forked from a server that has imported what a run needs: a fresh interpreter takes six seconds for that.
+    """
+    multiprocessing.set_forkserver_preload(list(PRELOADED))
+    forkserver.ensure_running()
+    context = multiprocessing.get_context("forkserver")
+
+    def start(function: Callable[..., object], *arguments: object) -> BaseProcess:
+        started = context.Process(target=function, args=arguments)
+        started.start()
+        return started
+
+    return start

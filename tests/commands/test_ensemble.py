@@ -127,6 +127,14 @@ def test_a_run_with_one_part_only(call):
     assert "there is no oof.zarr, neither here nor one folder below: runs" in error
 
 
+@pytest.mark.parametrize("text", ["submit: {", "[1]", "submit: handbone"])
+def test_a_run_whose_configuration_cannot_be_read(call, text):
+    Path("runs/config.yaml").write_text(text)
+    status, _, error = call("runs", "-o", "out.csv")
+    assert (status, left()) == (1, set())
+    assert "the run's configuration cannot be read" in error
+
+
 def test_odd_pictures_are_told(call):
     Path("r.yaml").write_text("{kind: soft, members: [extra.zarr], joint: [{name: forbid_overlap, pairs: [[x, y]]}]}")
     status, out, _ = call("r.yaml", "-o", "out.csv")
@@ -322,7 +330,8 @@ def test_checkpoints_give_what_their_stores_give(configs, tmp_path, call):
     low = ("--threshold", "0.01")
     for part in ("test", "oof"):
         assert call(str(folder), "-o", f"{part}.csv", "--part", part, *low)[0] == 0
-        assert len(csv(f"{part}.csv")) > 20_000
+        # Neither all empty nor all full: those files have 5,000 bytes.
+        assert len(csv(f"{part}.csv")) > 8_000
         Path("r.yaml").write_text("{kind: soft, members: [{checkpoints: runs/tiny}]}")
         assert call("r.yaml", "-o", f"fresh_{part}.csv", "--part", part, *low)[0] == 0
         assert csv(f"fresh_{part}.csv") == csv(f"{part}.csv")

@@ -40,7 +40,7 @@ def plan(tmp_path: Path) -> dict:
 def test_a_run_says_what_it_will_take(configs: Path, tmp_path: Path, untrained: list, capsys) -> None:
     assert start(configs) == 1
     said = capsys.readouterr().err
-    # 64 px, batches of 2, three stages of a ResNet-18 and a small decoder.
+    # 64 px, batches of 2, three stages of a small ResNet and a small decoder.
     assert "Memory plan of tiny:" in said
     assert "2 x 64 x 64 px a step, 29 classes, 32-true" in said
     for part in ("weights, gradients and optimiser", "activations", "loader", "disk at most", "checkpoints", "stores"):

@@ -100,6 +100,8 @@ def page(browser, address):
 
 def watched(browser, address: str):
     opened = browser.new_page()
+    # A busy machine is no fault of the page.
+    opened.set_default_timeout(120_000)
     trouble: list[str] = []
     opened.on("pageerror", lambda error: trouble.append(f"error {error}"))
     opened.on("request", lambda request: elsewhere(request.url) and trouble.append(f"asked for {request.url}"))
@@ -331,6 +333,8 @@ def test_scripts_hold_runs_against_each_other(browser):
     """The page's own arithmetic on runs, against planes."""
     scripts = [(ROOT / f"src/phalanx/view/_app_{name}.js").read_text() for name in ("load", "paint")]
     opened = browser.new_page()
+    # A busy machine is no fault of the page.
+    opened.set_default_timeout(120_000)
     opened.add_script_tag(content="\n".join([*scripts, "window.scripts = { eachLess, Mask, autoWindow };"]))
     generator = np.random.default_rng(5)
     for _ in range(30):

@@ -15,7 +15,7 @@ NATIVE = [
     "data.fit=native", "data.window={size: [64, 48], per_image: 2, full: 0.2}", "train.epochs=1",
     "train.validate_every=1", "data.limit=4",
     "views.prepare=[{name: CLAHE, p: 1.0}]", "predict.window={size: [64, 64], stride: [48, 64]}",
-    "predict.scales=[0.5, 1.0]",
+    "predict.scales=[0.5, 1.0]", "predict.flips=none",
 ]  # fmt: skip
 
 

@@ -146,8 +146,16 @@ def assert_resumes(folder: Path, config: TrainConfig, make=method, stop: int = 5
     unbroken, summary = train(folder / "unbroken", config, make())
     with pytest.raises(KilledError):
         train(folder / "killed", config, killed_at(stop, make()))
+    assert not (folder / "killed" / "fold.json").exists()
     torch.manual_seed(999)  # whatever the machine's generators hold must not matter
-    resumed, again = train(folder / "killed", config, make())
+    fresh = make()
+    taken, kept = [], fresh.step
+    fresh.step = lambda batch, t: taken.append(t) or kept(batch, t)
+    resumed, again = train(folder / "killed", config, fresh)
+    # A run that began anew would end the same, so its steps are counted: it goes on from the last validation.
+    steps = CASES // 4
+    done = stop // steps // config.validate_every * config.validate_every
+    assert len(taken) == (config.epochs - done) * steps, len(taken)
     for name, tensor in unbroken.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     assert (folder / "unbroken/metrics.csv").read_text() == (folder / "killed/metrics.csv").read_text()

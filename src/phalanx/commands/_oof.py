@@ -110,11 +110,9 @@ def truth(path: Path, told: Path | None, reading: Reading) -> Truth:
 def _of_run(store: Path) -> Truth:
     from omegaconf import OmegaConf
 
-    from phalanx.commands import _cases
+    from phalanx.commands import _cases, _sources
     from phalanx.commands._experiment import Experiment
     from phalanx.core import config
-    from phalanx.data import decode
-    from phalanx.datasets import _base
 
     folder = next((above for above in store.resolve().parents[:2] if (above / "config.yaml").is_file()), None)
     if folder is None:
@@ -123,21 +121,19 @@ def _of_run(store: Path) -> Truth:
     experiment = config.validate(Experiment, values)
     dataset, _ = _cases.read(experiment)
     cases = {case.id: case for case in (*dataset.train, *dataset.test) if case.labels is not None}
-
-    def read(case: Case) -> tuple[tuple[int, int], list[np.ndarray]]:
-        size = _base.header(case.image).size
-        return size, decode.runs(case, dataset.labels, experiment.data.rasteriser, size)
-
-    return Truth(cases, dataset.labels.scored_names, read)
+    return Truth(cases, dataset.labels.scored_names, _sources.decoder(dataset.labels, experiment.data.rasteriser))
 
 
 def dialect(path: Path) -> str:
-    """How the run that a store or a member's folder lies in writes its submission."""
-    import yaml
+    """How the run that a store or a member's folder lies in writes its submission.
+
+    Raises:
+        RunError: its configuration cannot be read.
+    """
+    from phalanx.commands import _sources
 
     whole = path.resolve()
     for above in (whole, *whole.parents[:2]):
         if (above / "config.yaml").is_file():
-            values = yaml.safe_load((above / "config.yaml").read_text(encoding="utf-8")) or {}
-            return str((values.get("submit") or {}).get("dialect", "handbone"))
+            return _sources.written_by(above)
     return "handbone"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from phalanx.core.case import Case
+    from phalanx.core.labels import LabelSpace
     from phalanx.mask.dialect import Dialect
     from phalanx.mask.index import Index
     from phalanx.mask.pile import Pile, Workspace
@@ -135,18 +136,11 @@ def find(path: Path, dialect: Dialect, reading: Reading) -> Found:
 
 def _run(path: Path) -> Found | None:
     """The out-of-fold predictions of a run folder: the CSV made of all members, or else their stores."""
-    import yaml
-
     from phalanx.core.errors import RunError
     from phalanx.mask import dialect as dialects
 
     if (path / "oof.csv").is_file():
-        try:
-            values = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))
-            name = str(((values or {}).get("submit") or {}).get("dialect", "handbone"))
-        except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
-            raise RunError("the run's configuration cannot be read", path / "config.yaml", "run it again") from error
-        return Found(path, csv=(path / "oof.csv", dialects.named(name)))
+        return Found(path, csv=(path / "oof.csv", dialects.named(written_by(path))))
     stores = [path / "oof.zarr"] if (path / "oof.zarr").is_dir() else sorted(path.glob("*/oof.zarr"))
     if stores:
         return Found(path, stores=stores)
@@ -155,12 +149,43 @@ def _run(path: Path) -> Found | None:
     return None
 
 
+def written_by(run: Path) -> str:
+    """The dialect of a run's submissions; a run that says none writes `handbone`.
+
+    Raises:
+        RunError: its configuration cannot be read.
+    """
+    import yaml
+
+    from phalanx.core.errors import RunError
+
+    try:
+        values = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+        return str(((values or {}).get("submit") or {}).get("dialect", "handbone"))
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
+        raise RunError("the run's configuration cannot be read", run / "config.yaml", "run it again") from error
+
+
+def decoder(labels: LabelSpace, rasteriser: str) -> Callable[[Case], Masks]:
+    """What gives the size of a case's image, and the runs of its classes; an image it cannot read is named."""
+    from phalanx.core.errors import DataError
+    from phalanx.data import decode
+    from phalanx.datasets import _base
+
+    def read(case: Case) -> Masks:
+        try:
+            size = _base.header(case.image).size
+        except DataError as error:
+            raise DataError(error.wrong, f"{case.id} ({error.seen})", error.fix) from error
+        return size, decode.runs(case, labels, rasteriser, size)
+
+    return read
+
+
 def _dataset(path: Path, reading: Reading) -> Found:
     from phalanx.commands import check
     from phalanx.core import catalogue
     from phalanx.core.errors import DataError
-    from phalanx.data import decode
-    from phalanx.datasets import _base
 
     dataset = catalogue.build("datasets", check.settings(path, reading.reader, list(reading.options))).read()
     errors = [finding for finding in dataset.findings if finding.level == "error"]
@@ -171,14 +196,7 @@ def _dataset(path: Path, reading: Reading) -> Found:
     labelled = {name: [case for case in cases if case.labels is not None] for name, cases in parts.items()}
     if not any(labelled.values()):
         raise DataError("no case of the data set has labels", path, "name the data set that has the truth")
-
-    def read(case: Case) -> Masks:
-        try:
-            size = _base.header(case.image).size
-        except DataError as error:
-            raise DataError(error.wrong, f"{case.id} ({error.seen})", error.fix) from error
-        return size, decode.runs(case, dataset.labels, reading.rasteriser, size)
-
+    read = decoder(dataset.labels, reading.rasteriser)
     return Found(path, cases=(labelled, dataset.labels.scored_names, read))
 
 

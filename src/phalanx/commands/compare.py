@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from phalanx.commands import _options
+
 if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
@@ -30,15 +32,11 @@ def compare(
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the matrix as CSV.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write everything as JSON.")] = None,
     dialect: Annotated[str, typer.Option(help="How the files are written.")] = "handbone",
-    columns: Annotated[
-        str | None, typer.Option(metavar="image,class,rle", help="Names of the columns, where they differ.")
-    ] = None,
-    order: Annotated[str | None, typer.Option(metavar="row|column", help="How pixels are counted.")] = None,
-    base: Annotated[int | None, typer.Option(help="Number of the first pixel, 0 or 1.")] = None,
-    empty: Annotated[str | None, typer.Option(metavar="TEXT", help="What stands for an empty mask.")] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Height x width of every image; runs are then held to it.")
-    ] = None,
+    columns: _options.Columns = None,
+    order: _options.Order = None,
+    base: _options.Base = None,
+    empty: _options.Empty = None,
+    size: _options.Size = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what -o, --csv and --json name.")] = False,
 ) -> None:
     """Compare submissions: Dice of every pair of files, and the masks on which they are furthest apart.

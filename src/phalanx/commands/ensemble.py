@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from phalanx.commands import _options
+
 if TYPE_CHECKING:
     from phalanx.commands._ensembled import Written
 
@@ -31,9 +33,7 @@ def ensemble(
         Path | None, typer.Option(metavar="SAMPLE.csv", help="A sample submission to be held to.")
     ] = None,
     reader: Annotated[str | None, typer.Option(help="Reader of DATA; guessed if not told.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
-    ] = None,
+    option: _options.ReaderOptions = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.csv and OUT.yaml.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads; one a core if not told.")] = 0,
 ) -> None:  # fmt: skip

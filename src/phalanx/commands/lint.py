@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from phalanx.commands import _options
+
 if TYPE_CHECKING:
     from phalanx.mask.dialect import Dialect
     from phalanx.submit._lint_seen import Problem
@@ -34,14 +36,12 @@ def lint(
         float | None, typer.Option(metavar="MB", min=0, help="The largest file that the server takes, in 10^6 bytes.")
     ] = None,
     dialect: Annotated[str, typer.Option(help="How the file is written.")] = "handbone",
-    columns: Annotated[
-        str | None, typer.Option(metavar="image,class,rle", help="Names of the columns, where they differ.")
-    ] = None,
+    columns: _options.Columns = None,
     order: Annotated[
         str | None, typer.Option(metavar="row|column", help="Whether pixels are counted along rows or columns.")
     ] = None,
     base: Annotated[int | None, typer.Option(metavar="0|1", help="The number of the first pixel.")] = None,
-    empty: Annotated[str | None, typer.Option(metavar="TEXT", help="What stands for an empty mask.")] = None,
+    empty: _options.Empty = None,
 ) -> None:
     """Find whatever a scoring server could reject in a submission: columns, rows, classes, malformed runs.
 

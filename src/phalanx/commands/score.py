@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from phalanx.commands import _options
+
 if TYPE_CHECKING:
     from phalanx.commands._scored import Scored
     from phalanx.commands._sources import Found
@@ -17,19 +19,15 @@ def score(
     truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="The same; usually a data set or a CSV.")],
     *,
     dialect: Annotated[str, typer.Option(help="How the CSVs are written.")] = "handbone",
-    columns: Annotated[
-        str | None, typer.Option(metavar="image,class,rle", help="Names of the columns, where they differ.")
-    ] = None,
-    order: Annotated[str | None, typer.Option(metavar="row|column", help="How pixels are counted.")] = None,
-    base: Annotated[int | None, typer.Option(help="Number of the first pixel, 0 or 1.")] = None,
-    empty: Annotated[str | None, typer.Option(metavar="TEXT", help="What stands for an empty mask.")] = None,
+    columns: _options.Columns = None,
+    order: _options.Order = None,
+    base: _options.Base = None,
+    empty: _options.Empty = None,
     truth_dialect: Annotated[str | None, typer.Option(help="How TRUTH is written, where it differs from PRED.")] = None,
     truth_columns: Annotated[
         str | None, typer.Option(metavar="image,class,rle", help="Names of the columns of TRUTH, where they differ.")
     ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Height x width of every image; runs are then held to it.")
-    ] = None,
+    size: _options.Size = None,
     metric: Annotated[Literal["dice", "iou"] | None, typer.Option(help="One of them; both if not told.")] = None,
     against: Annotated[
         Path | None, typer.Option(metavar="OTHER", help="Another prediction: is PRED better on the same images?")
@@ -43,11 +41,9 @@ def score(
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a table of case x class.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scores as JSON.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what --csv and --json name.")] = False,
-    reader: Annotated[str | None, typer.Option(help="Reader of a data set; guessed if not told.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
-    ] = None,
-    rasteriser: Annotated[Literal["opencv", "coco"], typer.Option(help="How outlines become pixels.")] = "opencv",
+    reader: _options.Reader = None,
+    option: _options.ReaderOptions = None,
+    rasteriser: _options.Rasteriser = "opencv",
 ) -> None:  # fmt: skip
     """Score predictions: Dice and IoU of every class and case, means with 95 % intervals over groups (people).
 

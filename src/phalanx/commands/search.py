@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from phalanx.commands import _options
+
 if TYPE_CHECKING:
     from phalanx.commands._searched import Searched
 
@@ -40,9 +42,7 @@ def search(
     partial: Annotated[bool, typer.Option("--partial", help="Use the cases that all stores have.")] = False,
     dialect: Annotated[str | None, typer.Option(help="How the ensemble will write its submission.")] = None,
     reader: Annotated[str | None, typer.Option(help="Reader of DATA; guessed if not told.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
-    ] = None,
+    option: _options.ReaderOptions = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace NAME.yaml and NAME.html.")] = False,
 ) -> None:  # fmt: skip
     """Search an ensemble on out-of-fold predictions, and say what it gains on people it did not see.

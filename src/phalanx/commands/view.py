@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+
+from phalanx.commands import _options
 
 if TYPE_CHECKING:
     from phalanx.commands._sources import Reading
@@ -46,17 +48,13 @@ def view(
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
     dialect: Annotated[str, typer.Option(help="How the CSVs are written.")] = "handbone",
-    columns: Annotated[
-        str | None, typer.Option(metavar="image,class,rle", help="Names of the columns, where they differ.")
-    ] = None,
-    order: Annotated[str | None, typer.Option(metavar="row|column", help="How pixels are counted.")] = None,
-    base: Annotated[int | None, typer.Option(help="Number of the first pixel, 0 or 1.")] = None,
-    empty: Annotated[str | None, typer.Option(metavar="TEXT", help="What stands for an empty mask.")] = None,
-    reader: Annotated[str | None, typer.Option(help="Reader of a data set; guessed if not told.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
-    ] = None,
-    rasteriser: Annotated[Literal["opencv", "coco"], typer.Option(help="How outlines become pixels.")] = "opencv",
+    columns: _options.Columns = None,
+    order: _options.Order = None,
+    base: _options.Base = None,
+    empty: _options.Empty = None,
+    reader: _options.Reader = None,
+    option: _options.ReaderOptions = None,
+    rasteriser: _options.Rasteriser = "opencv",
 ) -> None:
     """Look at submissions in the browser: outlines over the images, errors, disagreement, the worst cases first.
 

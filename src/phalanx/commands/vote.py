@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from phalanx.commands import _options
+
 if TYPE_CHECKING:
     from phalanx.ensemble.recipe import HardRecipe
     from phalanx.ensemble.vote import Poll
@@ -32,15 +34,11 @@ def vote(
         Literal["drop", "keep"] | None, typer.Option(help="Whether exactly the threshold is enough. Default drop.")
     ] = None,
     dialect: Annotated[str | None, typer.Option(help="How the files are written. Default handbone.")] = None,
-    columns: Annotated[
-        str | None, typer.Option(metavar="image,class,rle", help="Names of the columns, where they differ.")
-    ] = None,
-    order: Annotated[str | None, typer.Option(metavar="row|column", help="How pixels are counted.")] = None,
-    base: Annotated[int | None, typer.Option(help="Number of the first pixel, 0 or 1.")] = None,
-    empty: Annotated[str | None, typer.Option(metavar="TEXT", help="What stands for an empty mask.")] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Height x width of every image; runs are then held to it.")
-    ] = None,
+    columns: _options.Columns = None,
+    order: _options.Order = None,
+    base: _options.Base = None,
+    empty: _options.Empty = None,
+    size: _options.Size = None,
     same_file: Annotated[bool, typer.Option("--same-file", help="Let a file vote more than once.")] = False,
     any_size: Annotated[
         bool, typer.Option("--any-size", help="Do not ask whether all files are of images of one size.")

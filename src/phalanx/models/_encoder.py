@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -62,3 +62,27 @@ class DilatedConfig(EncoderConfig):
     def multiple(self) -> int:
         """Pixels that the height and the width of an image must be divisible by."""
         return min(self.output_stride, 2**self.depth)
+
+
+class AtrousConfig(DilatedConfig):
+    """A dilated encoder, and parallel convolutions of several rates over its coarsest features.
+
+    Args:
+        decoder_channels: of what the head sees.
+        rates: dilation of the three parallel convolutions.
+        dropout: share of the joined features that is dropped in training.
+    """
+
+    decoder_channels: int = Field(default=256, ge=1)
+    rates: tuple[int, int, int] = (12, 24, 36)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What SMP calls them."""
+        return {
+            "encoder_output_stride": self.output_stride,
+            "decoder_channels": self.decoder_channels,
+            "decoder_atrous_rates": self.rates,
+            "decoder_aspp_dropout": self.dropout,
+        }

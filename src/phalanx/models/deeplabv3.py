@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from phalanx.models._encoder import DilatedConfig
+from phalanx.models._encoder import AtrousConfig
 
 if TYPE_CHECKING:
     from phalanx.models._smp import SmpNetwork
@@ -19,20 +17,11 @@ if TYPE_CHECKING:
 class DeepLabV3:
     """Builds a DeepLabV3; torch is imported when it does."""
 
-    class Config(DilatedConfig):
-        """See `DilatedConfig`.
-
-        Args:
-            decoder_channels: of what the head sees.
-            rates: dilation of the three parallel convolutions.
-            dropout: share of the joined features that is dropped in training.
-        """
+    class Config(AtrousConfig):
+        """See `AtrousConfig`."""
 
         name: Literal["deeplabv3"] = "deeplabv3"
         output_stride: Literal[8, 16] = 8
-        decoder_channels: int = Field(default=256, ge=1)
-        rates: tuple[int, int, int] = (12, 24, 36)
-        dropout: float = Field(default=0.5, ge=0, lt=1)
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -41,10 +30,4 @@ class DeepLabV3:
         """The network with `num_classes` output channels, for images of `size` `(height, width)`."""
         from phalanx.models import _smp
 
-        options = {
-            "encoder_output_stride": self.config.output_stride,
-            "decoder_channels": self.config.decoder_channels,
-            "decoder_atrous_rates": self.config.rates,
-            "decoder_aspp_dropout": self.config.dropout,
-        }
-        return _smp.build("DeepLabV3", self.config, num_classes, size, **options)
+        return _smp.build("DeepLabV3", self.config, num_classes, size, **self.config.options)
