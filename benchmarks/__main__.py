@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import runs_engine, soft_ensemble
+from benchmarks import data_path, runs_engine, soft_ensemble
 from benchmarks.claims import Claim
 
 CLAIMS = {
@@ -23,6 +23,9 @@ CLAIMS = {
     "lint": runs_engine.lint,
     "soft": soft_ensemble.soft,
     "thresholds": soft_ensemble.thresholds,
+    "masks": data_path.masks,
+    "loader": data_path.loader,
+    "validation": data_path.validation,
 }
 
 

@@ -16,7 +16,7 @@ from phalanx.ensemble import soft
 from phalanx.mask import dialect, rle, runs
 from phalanx.metrics import _counts, _summary
 from phalanx.metrics.dice import Dice
-from phalanx.predict import predictor
+from phalanx.predict import predictor, views
 from phalanx.store.predictions import Store, Writer
 from phalanx.submit.lint import lint
 from phalanx.submit.write import write
@@ -45,6 +45,8 @@ def test_from_polygon_to_picture(tmp_path: Path) -> None:
     cases = CaseDataset(dataset.train, cache, Views([], (0.12,), (0.17,)), dataset.labels, seed=0)
     batch = next(iter(loader(cases, 2, workers=0, shuffle=False)))
     assert batch.x.shape == (2, 1, 64, 64)
+    assert batch.y.shape == (2, 4, 64, 64)  # 29 classes in 4 bytes
+    batch.y = dataset.labels.unpack(batch.y)
     assert batch.y.shape == (2, 29, 64, 64)
 
     # batches -> a network
@@ -65,9 +67,9 @@ def test_from_polygon_to_picture(tmp_path: Path) -> None:
 
     # a network -> stored logits -> runs
     writer = Writer(tmp_path / "oof.zarr", dataset.labels, {})
-    predict = predictor.flipped(method.eval().predict, "horizontal")
+    looks = views.views(method.eval().predict, "horizontal", (1.0,))
     predictor.into_store(
-        [predict], [(batch.ids, batch.x, [known[key][0] for key in batch.ids])], writer, precision="32-true"
+        looks, [(batch.ids, batch.x, [known[key][0] for key in batch.ids])], writer, precision="32-true"
     )
     writer.close()
     # Two steps teach nothing: the truth's own logits stand for a second, perfect member.

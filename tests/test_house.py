@@ -434,7 +434,7 @@ def config_shape(path: str, source: str) -> Iterator[str]:
     """A configuration opens with the command that uses it, lies where the catalogues lie, and holds no import path."""
     parts = path.split("/")
     stem = parts[-1].rsplit(".", 1)[0]
-    if len(parts) > 2 and parts[1] not in CATALOGUES | {"study"}:
+    if len(parts) > 2 and parts[1] not in CATALOGUES | {"study", "patches"}:
         yield f"1: configs/{parts[1]}/ mirrors no catalogue"
     lines = source.splitlines()
     header = "\n".join(lines[: next((n for n, text in enumerate(lines) if not text.startswith("#")), len(lines))])

@@ -294,3 +294,37 @@ def test_help_names_every_configuration(capsys) -> None:
     said = capsys.readouterr().out
     for name in ("phantom", "unetpp_hrnet", "unetpp_densenet", "nuclei", "hand_fracture"):
         assert name in said
+
+
+def test_a_patch_is_recorded_and_another_one_is_refused(configs: Path, tmp_path: Path, phantom: Path) -> None:
+    from phalanx.commands import _cases, _experiment
+    from phalanx.commands._run_folder import RunFolder
+    from phalanx.core.errors import DataError, RunError
+    from phalanx.data import patch
+
+    image, file = sorted(phantom.glob("train/DCM/*/*.png"))[0].name, tmp_path / "fixes.yaml"
+
+    def prepared(text: str, *overrides: str) -> tuple[dict, _cases.Cases]:
+        file.write_text(f"format: phalanx-patch/1\ncases:\n  {text}\n")
+        experiment = _experiment.load(configs, "tiny", [*overrides])
+        folder = RunFolder(tmp_path / "runs" / experiment.run, experiment.model_dump(mode="json"))
+        try:
+            cases = _cases.prepare(experiment, folder)
+            return json.loads((folder.path / "cases.json").read_text()), cases
+        finally:
+            folder.close()
+
+    entry = "{expect: {classes: 29}, fixes: [{swap: [finger-9, finger-10]}]}"
+    record, sound = prepared(f"{image}: {entry}", "run=plain")
+    with_patch = ("run=patched", f"data.patch={file}")
+    patched_record, patched = prepared(f"{image}: {entry}", *with_patch)
+    assert patched_record == {**record, "patch": patch.load(file).digest}
+    before, after = (cases.train[image].labels.rings for cases in (sound, patched))  # type: ignore[union-attr]
+    assert np.array_equal(after["finger-9"][0], before["finger-10"][0])
+    assert any("finger-9" in item.classes for item in patched.findings)
+    # The same run goes on; another patch is another data set.
+    assert prepared(f"{image}: {entry}", *with_patch)[0] == patched_record
+    with pytest.raises(RunError, match="not the one this run was begun with"):
+        prepared(f"{image}: {entry.replace('finger-10', 'finger-8')}", *with_patch)
+    with pytest.raises(DataError, match=r"there is no case gone\.png"):
+        prepared(f"gone.png: {entry}", *with_patch)

@@ -241,10 +241,13 @@ def test_a_trial_without_memory_is_recorded(configs, tmp_path, monkeypatch) -> N
     assert "out of memory" in report(tmp_path)["trials"][0]["reason"]
 
 
-def test_ctrl_c_ends_cleanly_and_the_trial_is_done_next_time(configs, tmp_path, monkeypatch, capsys) -> None:
+def test_ctrl_c_ends_cleanly_and_the_trial_is_done_next_time(configs, tmp_path, monkeypatch, capsys, request) -> None:
     from phalanx.commands import _study_training
 
     put(configs)
+    # A shell that starts the tests in the background lets them ignore Ctrl-C.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, inherited))
     before = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patched:
         # A real signal, through all of Lightning.
@@ -383,8 +386,9 @@ def test_values_are_laid_over_the_experiment(configs) -> None:
         "views.train.0.p": 0.25,
     }  # fmt: skip
     values = found.values(labels)
-    # A changed name keeps what both know (lr, weight_decay) and forgets the rest (betas).
-    assert values["train"]["optimiser"] == {"name": "sgd", "lr": 5e-3, "weight_decay": 1e-2, "momentum": 0.7}
+    # A changed name keeps what both know (lr, weight_decay ...) and forgets the rest (betas).
+    kept = {"lr": 5e-3, "weight_decay": 1e-2, "backbone_lr_factor": 1.0}
+    assert values["train"]["optimiser"] == {"name": "sgd", "momentum": 0.7, **kept}
     assert values["model"]["decoder_channels"] == [8, 8, 8]
     assert (values["model"]["name"], values["model"]["encoder"]) == ("unetplusplus", "resnet18")
     assert values["views"]["train"][0] == {"name": "HorizontalFlip", "p": 0.25}

@@ -1,5 +1,7 @@
 """Geometry: there and back, against PyTorch and by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -41,3 +43,26 @@ def test_the_padding_of_a_letterbox_never_comes_back() -> None:
 def test_dict_round_trip() -> None:
     geometry = Geometry.fit((37, 53), (32, 64), keep_aspect=True)
     assert Geometry.from_dict(geometry.to_dict()) == geometry
+
+
+def test_only_the_picture_inside_the_frame_is_mirrored() -> None:
+    geometry = Geometry((3, 4), (3, 6), (2, 4))
+    frame = np.arange(18).reshape(3, 6)
+    assert geometry.flip(frame).tolist() == [[3, 2, 1, 0, 4, 5], [9, 8, 7, 6, 10, 11], [12, 13, 14, 15, 16, 17]]
+    assert np.array_equal(geometry.flip(geometry.flip(frame[None])), frame[None])
+
+
+@pytest.mark.parametrize("keep_aspect", [True, False])
+def test_a_mirrored_picture_comes_back_upright(keep_aspect: bool) -> None:
+    straight = Geometry.fit((37, 53), (32, 64), keep_aspect)
+    mirrored = replace(straight, mirrored=True)
+    picture = np.random.default_rng(0).integers(0, 255, (37, 53), np.uint8)
+    assert np.array_equal(mirrored.shrink(picture), straight.flip(straight.shrink(picture)))
+    plane = straight.shrink(picture).astype(np.float32)
+    assert np.array_equal(mirrored.restore(mirrored.shrink(picture)), straight.restore(plane))
+    logits, geometry = mirrored.upright(straight.flip(plane)[None])
+    assert geometry == straight
+    assert np.array_equal(logits[0], plane)
+    assert straight.upright(plane)[0] is plane
+    assert Geometry.from_dict(mirrored.to_dict()) == mirrored
+    assert "mirrored" not in straight.to_dict()

@@ -56,3 +56,43 @@ def test_names_must_be_distinct(names: tuple[str, ...]) -> None:
 def test_an_exclusive_space_needs_more_than_a_background() -> None:
     with pytest.raises(DataError, match="distinct class names"):
         LabelSpace(("background",), exclusive=True)
+
+
+def packed(masks: np.ndarray) -> np.ndarray:
+    """Masks `(c, h, w)` eight a byte, class by class."""
+    planes = np.zeros((-(-len(masks) // 8), *masks.shape[1:]), np.uint8)
+    for place, mask in enumerate(masks):
+        planes[place // 8] += mask.astype(np.uint8) * 2 ** (place % 8)
+    return planes
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 29])
+def test_packed_labels_open_to_what_they_were(count: int) -> None:
+    masks = np.random.default_rng(count).random((count, 5, 7)) < 0.3
+    labels = LabelSpace(tuple(map(str, range(count))))
+    sent = torch.from_numpy(labels.packed_target(packed(masks)))
+    assert sent.shape == (-(-count // 8), 5, 7)
+    opened = labels.unpack(sent[None])
+    assert opened.shape == (1, count, 5, 7)
+    assert opened.dtype == torch.uint8
+    assert np.array_equal(opened[0].numpy(), labels.target(masks))
+    assert labels.unpack(opened) is opened
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 13])
+def test_packed_exclusive_labels_are_the_latest_class(count: int) -> None:
+    masks = np.random.default_rng(count).random((count, 6, 4)) < 0.2
+    labels = LabelSpace(("background", *map(str, range(count))), exclusive=True)
+    bits = packed(masks)
+    if count % 8:
+        bits[-1, 0, 0] |= 128  # a bit of no class, as a transform's fill leaves it
+    target = labels.packed_target(bits)
+    assert np.array_equal(target, labels.target(masks))
+    sent = torch.from_numpy(target)[None]
+    assert labels.unpack(sent) is sent
+
+
+def test_volumes_and_missing_labels_are_unpacked_too() -> None:
+    bits = torch.tensor([5, 2], dtype=torch.uint8).view(1, 1, 1, 1, 2)
+    assert OVERLAPPING.unpack(bits).flatten(1).tolist() == [[1, 0, 0, 1, 1, 0]]
+    assert OVERLAPPING.unpack(torch.empty(0, dtype=torch.uint8)).shape == (0,)

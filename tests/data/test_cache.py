@@ -10,9 +10,11 @@ from phalanx.core.case import Case, Polygons, Runs
 from phalanx.core.labels import LabelSpace
 from phalanx.data import cache as caches
 from phalanx.data.cache import Cache
+from phalanx.data.views import Views
 from phalanx.mask import runs
 
 LABELS = LabelSpace(("radius", "ulna", "lunate"))
+NEGATIVE = Views([{"name": "InvertImg", "p": 1.0}], (0.0,), (1.0,), section="views.prepare", geometric=False)
 
 
 @pytest.fixture
@@ -57,7 +59,9 @@ def test_everything_an_entry_is_made_of_is_in_its_name(tmp_path: Path, case: Cas
     entries = {cache(tmp_path).path(case), cache(tmp_path).path(moved)}
     for change in ({"size": (32, 40)}, {"keep_aspect": True}, {"channels": 3}, {"rasteriser": "coco"}):
         entries.add(cache(tmp_path, **change).path(case))
-    assert len(entries) == 6
+    for change in ({"size": None}, {"prepare": NEGATIVE}):
+        entries.add(cache(tmp_path, **change).path(case))
+    assert len(entries) == 8
     assert cache(tmp_path).path(Case("another id", case.image, case.labels)) == cache(tmp_path).path(case)
 
 
@@ -99,3 +103,22 @@ def test_half_covered_pixels_leave_the_area_as_it_was(tmp_path: Path, case: Case
     assert shrunk.sum() == pytest.approx(square.sum() / 4, rel=0.02)
     assert shrunk[6:15, 11:25].all()  # wholly covered
     assert shrunk[:5].sum() == shrunk[:, :10].sum() == 0  # not at all
+
+
+def test_an_image_may_keep_its_own_size(tmp_path: Path, case: Case) -> None:
+    item = cache(tmp_path, size=None, channels=3).item(case)
+    assert np.array_equal(item.image, cv2.imread(str(case.image))[..., ::-1])
+    assert item.geometry.original == item.geometry.network == item.geometry.inner == (48, 80)
+    for channel, truth in enumerate(item.truth):
+        assert np.array_equal(item.masks()[..., channel], runs.to_mask(truth, (48, 80)))
+
+
+def test_pixels_are_prepared_once_and_padding_stays_black(tmp_path: Path, case: Case) -> None:
+    plain, made = (
+        cache(tmp_path, keep_aspect=True, size=(32, 40)),
+        cache(tmp_path, keep_aspect=True, size=(32, 40), prepare=NEGATIVE),
+    )
+    for _ in range(2):  # made, then read
+        assert np.array_equal(made.item(case).image[:24], 255 - plain.item(case).image[:24])
+        assert (made.item(case).image[24:] == 0).all()
+        assert np.array_equal(made.item(case).bits, plain.item(case).bits)

@@ -10,7 +10,7 @@ import torch
 from phalanx.core.case import Case, Runs
 from phalanx.core.labels import LabelSpace
 from phalanx.data.cache import Cache
-from phalanx.data.loader import CaseDataset, loader
+from phalanx.data.loader import CaseDataset, collate, loader
 from phalanx.data.views import Views
 
 LABELS = LabelSpace(("a", "b"))
@@ -42,7 +42,8 @@ def test_batches_have_the_documented_shapes(dataset: CaseDataset) -> None:
     assert len(batches) == 2  # seven cases, the last one is left out
     assert batches[0].x.shape == (3, 1, 32, 64)
     assert batches[0].x.dtype == torch.float32
-    assert batches[0].y.shape == (3, 2, 32, 64)
+    assert batches[0].y.shape == (3, 1, 32, 64)  # both classes in one byte
+    assert LABELS.unpack(batches[0].y).shape == (3, 2, 32, 64)
     assert batches[0].y.dtype == torch.uint8
 
 
@@ -68,3 +69,29 @@ def test_the_same_case_is_drawn_differently_in_each_epoch(dataset: CaseDataset) 
 def test_evaluation_keeps_the_order_and_every_case(dataset: CaseDataset) -> None:
     batches = loader(dataset, 3, workers=0, shuffle=False)
     assert [key for batch in batches for key in batch.ids] == list("0123456")
+
+
+def test_workers_outlive_an_epoch(dataset: CaseDataset) -> None:
+    batches = loader(dataset, 3, workers=1, shuffle=True)
+    alive = []
+    for number in range(2):
+        batches.sampler.set_epoch(number)
+        list(batches)
+        alive.append([worker.pid for worker in batches._iterator._workers])
+    assert alive[0] == alive[1]
+    assert len(alive[0]) == 1
+
+
+def test_what_is_put_together_already_stays_as_it_is(dataset: CaseDataset) -> None:
+    batch = collate([dataset[0, 1], dataset[0, 2]])
+    assert collate(batch) is batch
+
+
+@pytest.mark.gpu
+def test_a_batch_is_pinned_with_its_blended_labels(dataset: CaseDataset) -> None:
+    batch = collate([dataset[0, 1], dataset[0, 2]])
+    batch.other = batch.y.clone()
+    pinned = batch.pin_memory()
+    assert pinned.x.is_pinned()
+    assert pinned.y.is_pinned()
+    assert pinned.other.is_pinned()

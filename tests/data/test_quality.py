@@ -40,7 +40,7 @@ def cut(case, share=0.5):
 
 
 def found(findings):
-    return [(finding.level, finding.case, quality.kind(finding)) for finding in findings]
+    return [(finding.level, finding.case, finding.kind) for finding in findings]
 
 
 def test_a_sound_set(make):
@@ -153,7 +153,7 @@ def test_real_fractures(shared_data: Path, capfd):
     )
     checked = quality.examine(Coco(config).read(), "opencv", unreadable="skip")
     assert len(checked.leave_out) == 6
-    kinds = {quality.kind(finding) for finding in checked.findings}
+    kinds = {finding.kind for finding in checked.findings}
     assert {"the image file is truncated", "the same image in different groups"} <= kinds
     assert not [finding for finding in checked.findings if finding.level == "error"]
     shares = np.concatenate(list(checked.shares.values()))

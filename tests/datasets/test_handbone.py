@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from openpyxl import Workbook
 
+from phalanx.core import hand
 from phalanx.core.errors import DataError
 from phalanx.datasets import _handbone, _handbone_table
 from phalanx.datasets._base import Notes
@@ -23,7 +24,7 @@ def annotation(label, points=None):
 
 def every(shift=0):
     """29 annotations, each outline a little further along."""
-    return [annotation(name, [[x + shift + index, y] for x, y in SQUARE]) for index, name in enumerate(_handbone.NAMES)]
+    return [annotation(name, [[x + shift + index, y] for x, y in SQUARE]) for index, name in enumerate(hand.NAMES)]
 
 
 def add(root, part, person, name, annotations=None, *, size=SIZE, metadata=None):
@@ -72,7 +73,7 @@ def test_reads_ids_groups_sides_and_rings(hands):
     assert [case.labels for case in dataset.test] == [None, None]
     first = dataset.train[0]
     assert (first.metadata["image_height"], first.metadata["image_width"]) == SIZE
-    assert list(first.labels.rings) == list(_handbone.NAMES)
+    assert list(first.labels.rings) == list(hand.NAMES)
     np.testing.assert_array_equal(first.labels.rings["finger-2"][0], [[x + 1, y] for x, y in SQUARE])
     assert first.labels.size == SIZE
 
@@ -91,7 +92,7 @@ def test_neighbours_differ_in_colour():
     lab = cv2.cvtColor(rgb[None] / 255, cv2.COLOR_RGB2LAB)[0]
     distance = np.linalg.norm(lab[:, None] - lab[None], axis=-1) + 1000 * np.eye(29)
     assert distance.min() > 25
-    triquetrum, pisiform = _handbone.NAMES.index("Triquetrum"), _handbone.NAMES.index("Pisiform")
+    triquetrum, pisiform = hand.NAMES.index("Triquetrum"), hand.NAMES.index("Pisiform")
     assert distance[triquetrum, pisiform] > 36
 
 

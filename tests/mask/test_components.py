@@ -170,7 +170,7 @@ def test_without_numba_objects_are_painted(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.delitem(sys.modules, "phalanx.mask._objects")
-    monkeypatch.delitem(sys.modules, "phalanx.mask._kernels")
+    monkeypatch.delitem(sys.modules, "phalanx.mask._compile")
     monkeypatch.delattr("phalanx.mask._objects")
     components._engine.cache_clear()
     assert components._engine() is _painted

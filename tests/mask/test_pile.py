@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from phalanx.mask import _kernels, _plain, pile, rle, runs
+from phalanx.mask import _kernels, _plain, _sweep, pile, rle, runs
 from phalanx.mask.dialect import DIALECTS
 
 BONES, SIIM, CLOUDS = DIALECTS["handbone"], DIALECTS["siim"], DIALECTS["clouds"]
@@ -97,6 +97,38 @@ def test_write_compiled_and_plain(dialect, dense, shift):
     assert found[0] == found[1]
 
 
+LONG = st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**5)), min_size=1, max_size=60)
+
+
+@pytest.mark.parametrize("dialect", FORMS, ids=lambda dialect: f"{dialect.name}{dialect.base}")
+@settings(max_examples=60)
+@given(cells=st.lists(LONG, min_size=1, max_size=3), lead=st.integers(0, 70), fault=st.integers(-1, 400))
+def test_parse_of_long_cells(dialect, cells, lead, fault):
+    """Cells of many words and blocks, anywhere in the text, sound or with one strange character."""
+    coded = [b"7 " * lead]
+    for cell in cells:
+        steps = np.cumsum([part for pair in cell for part in pair]).reshape(-1, 2)
+        starts = steps[:, 0] - (np.append(0, steps[:-1, 1]) if dialect.relative else 0) + dialect.base
+        numbers = np.stack([starts, steps[:, 1] - steps[:, 0]], 1)
+        coded.append(" ".join(map(str, numbers.ravel().tolist())).encode())
+    if 0 <= fault < len(coded[1]):
+        coded[1] = coded[1][:fault] + b" x/:"[fault % 4 : fault % 4 + 1] + coded[1][fault + 1 :]
+    limits = [10**12] * len(coded)
+    found = parsed(_kernels, coded, dialect, limits)
+    assert found == parsed(_plain, coded, dialect, limits)
+    assert not any(found[2][2:])
+
+
+@settings(max_examples=60)
+@given(text=st.binary(max_size=300).map(lambda text: text.translate(bytes([10, 44, *b"0123456789 ab"] * 17 + [0]))))
+def test_separators(text):
+    data = np.frombuffer(text, np.uint8)
+    wanted = [place for place, character in enumerate(text) if character in b",\n"]
+    assert pile.separators(data).tolist() == wanted
+    out = np.empty(len(text), np.int64)
+    assert out[: _plain.separators(data, out)].tolist() == wanted
+
+
 def brute_vote(members, weights, needs, group):
     """Boolean `(rows, pixels)`: the weight of those that mark a pixel, one pixel at a time."""
     total = np.zeros(members[0].shape, np.int64)
@@ -125,10 +157,52 @@ def test_vote_is_the_brute_force(members, data):
     bounds = np.concatenate([stack.bounds for stack in stacks])
     starts = np.cumsum([0, *(len(stack.bounds) for stack in stacks)])[:-1]
     heads = np.stack([stack.heads + start for stack, start in zip(stacks, starts, strict=True)])
-    for engine in (_kernels.vote, _kernels._vote_many, _plain.vote):
+    for engine in (_kernels.vote, _sweep.many, _plain.vote):
         out, ends = np.empty_like(bounds), np.empty(4, np.int64)
         fill = engine(bounds, heads, weights, needs, group, out, ends)
         assert (out[:fill].tolist(), ends.tolist()) == (found.bounds.tolist(), found.heads.tolist())
+
+
+# A run of each member about a pixel of its own object: what votes of good networks look like.
+OBJECT = st.tuples(st.integers(-2, 3), st.integers(1, 4))
+
+
+@settings(max_examples=200)
+@given(
+    members=st.sampled_from([2, 3]).flatmap(
+        lambda count: st.lists(st.lists(OBJECT, min_size=3, max_size=3), min_size=count, max_size=count)
+    ),
+    weights=st.lists(st.integers(0, 3), min_size=3, max_size=3),
+    need=st.integers(1, 7),
+)
+def test_vote_of_members_that_agree(members, weights, need):
+    pixels = 23
+    dense = [np.zeros((2, pixels), bool) for _ in members]
+    for mask, objects in zip(dense, members, strict=True):
+        for place, (before, behind) in enumerate(objects):
+            mask[1, 4 + 6 * place - before : 4 + 6 * place + max(behind, 1 - before)] = True
+    shares = np.array([weights[: len(members)], [2] * len(members)])
+    group, needs = np.array([0, 0]), np.array([need, 3])
+    for groups in (group, group + 1):
+        found = pile.vote(list(map(piled, dense)), shares, needs, groups)
+        assert np.array_equal(dense_of(found, pixels), brute_vote(dense, shares, needs, groups))
+        for index in range(found.count):
+            runs.check(found.runs(index), (1, pixels))
+
+
+def test_memory_that_is_used_again():
+    space = pile.Workspace()
+    text = b"3 4 9 1" + b"1 2"
+    spans, limits = np.array([[0, 7], [7, 10]]), np.full(2, 30)
+    for _ in range(3):
+        space.clear()
+        first, _ = pile.parse(np.frombuffer(text, np.uint8), spans, BONES, limits, space)
+        second, _ = pile.parse(np.frombuffer(text, np.uint8), spans[::-1].copy(), BONES, limits, space)
+        kept = pile.vote([first, second], np.ones((1, 2), np.int64), np.array([1]), np.zeros(2, np.int64), space)
+        assert [kept.runs(row).tolist() for row in range(2)] == [[[0, 6], [8, 9]]] * 2
+    again = pile.vote([second], np.ones((1, 1), np.int64), np.array([1]), np.zeros(2, np.int64), space)
+    assert [again.runs(row).tolist() for row in range(2)] == [[[0, 2]], [[2, 6], [8, 9]]]
+    assert [kept.runs(row).tolist() for row in range(2)] == [[[0, 6], [8, 9]]] * 2
 
 
 def majority(stacks, weights):

@@ -57,3 +57,17 @@ def test_the_state_is_the_whole_checkpoint(name: str) -> None:
     second.load_state_dict(first.state_dict())
     assert torch.equal(first.predict(given.x), second.predict(given.x))
     assert first.predict(given.x).shape == (3, 2, 12, 10)
+
+
+@pytest.mark.parametrize("name", catalogue.names("methods"))
+def test_labels_of_a_blended_image_count_by_their_share(name: str) -> None:
+    method, given = method_of(name), batch()
+    other = given.y.roll(3, -1)
+    ends, first = [], given.y
+    for y in (first, other):
+        given.y = y
+        ends.append(sum(method.step(given, Progress(0, 20)).values()).item())
+    blended = Batch(given.x, first, given.ids, other=other, share=0.3)
+    assert abs(ends[0] - ends[1]) > 1e-3
+    total = sum(method.step(blended, Progress(0, 20)).values()).item()
+    assert total == pytest.approx(0.3 * ends[0] + 0.7 * ends[1], rel=1e-5)

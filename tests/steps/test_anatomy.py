@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 from scipy import ndimage
 
+from phalanx.core import hand
 from phalanx.datasets import _handbone
 from phalanx.mask import runs
 from phalanx.steps import _hand
@@ -39,18 +40,18 @@ def centre(mask):
 
 
 def test_names_are_those_of_the_data_set():
-    assert _hand.NAMES == _handbone.NAMES
+    assert hand.NAMES == _handbone.LABELS.names
 
 
 def test_everybody_has_neighbours():
-    assert {frozenset(pair) for pair in _hand.NEIGHBOURS} == {frozenset(pair) for pair in set(_hand.NEIGHBOURS)}
-    assert len({frozenset(pair) for pair in _hand.NEIGHBOURS}) == len(_hand.NEIGHBOURS)
-    assert {name for pair in _hand.NEIGHBOURS for name in pair} == set(_hand.NAMES)
-    assert _hand.neighbours("finger-1") == ["finger-2"]
-    assert _hand.neighbours("finger-3") == ["finger-2", "Trapezium"]
-    assert _hand.neighbours("Pisiform") == ["Triquetrum", "Hamate"]
-    assert _hand.neighbours("Radius") == ["Scaphoid", "Lunate", "Ulna"]
-    assert sum(pair in _hand.NEIGHBOURS for ray in _hand.RAYS for pair in pairwise(ray)) == 14
+    assert {frozenset(pair) for pair in hand.NEIGHBOURS} == {frozenset(pair) for pair in set(hand.NEIGHBOURS)}
+    assert len({frozenset(pair) for pair in hand.NEIGHBOURS}) == len(hand.NEIGHBOURS)
+    assert {name for pair in hand.NEIGHBOURS for name in pair} == set(hand.NAMES)
+    assert hand.neighbours("finger-1") == ["finger-2"]
+    assert hand.neighbours("finger-3") == ["finger-2", "Trapezium"]
+    assert hand.neighbours("Pisiform") == ["Triquetrum", "Hamate"]
+    assert hand.neighbours("Radius") == ["Scaphoid", "Lunate", "Ulna"]
+    assert sum(pair in hand.NEIGHBOURS for ray in hand.RAYS for pair in pairwise(ray)) == 14
 
 
 def test_gaps_by_hand():
@@ -94,7 +95,7 @@ def test_phantom_hands_are_not_odd(hands):
 
 def test_the_limit_has_room_on_phantoms(hands):
     apart = [
-        _hand.gap(masks[one], masks[two], SIZE) / _hand.unit(masks) for masks in hands for one, two in _hand.NEIGHBOURS
+        _hand.gap(masks[one], masks[two], SIZE) / _hand.unit(masks) for masks in hands for one, two in hand.NEIGHBOURS
     ]
     # 0.21 is the most among 240 hands.
     assert 0.05 < max(apart) < 0.2
@@ -254,7 +255,7 @@ def test_a_misplaced_bone_is_told_once(hands):
     limit = 0.3 * _hand.unit(masks)
     away = {**masks, "Capitate": moved(masks["finger-12"], 0, 0)}
     found = anatomy().warnings(away, SIZE)
-    gap = min(_hand.gap(away["Capitate"], masks[name], SIZE) for name in _hand.neighbours("Capitate"))
+    gap = min(_hand.gap(away["Capitate"], masks[name], SIZE) for name in hand.neighbours("Capitate"))
     assert found == [f"Capitate lies {gap:.0f} px from its nearest neighbour, more than the {limit:.0f} px expected."]
     assert anatomy(mode="repair")(away, SIZE)["Capitate"].tolist() == away["Capitate"].tolist()
 

@@ -16,8 +16,9 @@ from phalanx.core.case import Case, Dataset, Finding
 from phalanx.core.errors import DataError
 from phalanx.core.labels import LabelSpace
 from phalanx.core.progress import track
-from phalanx.data import folds, quality
+from phalanx.data import folds, patch, quality
 from phalanx.data.cache import Cache
+from phalanx.data.views import Views
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def prepare(experiment: Experiment, folder: RunFolder) -> Cases:
     Raises:
         DataError: the data set has errors, or too few groups for the folds.
     """
-    dataset: Dataset = catalogue.build("datasets", experiment.data.dataset).read()
+    dataset, patched = read(experiment)
     dataset = _limited(dataset, experiment.data.limit)
-    dataset, findings = _checked(dataset, experiment, folder)
+    dataset, findings = _checked(dataset, experiment, folder, patched)
     train, test = dataset.train, dataset.test
     settings = experiment.data.folds
     if settings.hold_out and test:
@@ -73,7 +74,7 @@ def prepare(experiment: Experiment, folder: RunFolder) -> Cases:
         raise DataError(
             "data.folds.train names a fold that does not exist", missing[0], f"use 0 to {settings.count - 1}"
         )
-    _record(folder, dataset, fold_of, test, findings)
+    _record(folder, dataset, fold_of, test, patched)
     LOG.info("%d labelled cases of %d groups in %d folds, %d to predict, %d classes, %d warnings",
              len(train), len({case.group for case in train}), settings.count, len(test), len(dataset.labels.scored),
              sum(finding.level == "warning" for finding in findings))  # fmt: skip
@@ -81,10 +82,23 @@ def prepare(experiment: Experiment, folder: RunFolder) -> Cases:
     return Cases(dataset.labels, {case.id: case for case in order}, {case.id: case for case in test}, fold_of, findings)
 
 
+def read(experiment: Experiment) -> tuple[Dataset, str]:
+    """The data set with its patch applied, and the patch's digest; "" without a patch.
+
+    Raises:
+        PhalanxError: the data set cannot be read, or the patch does not fit it.
+    """
+    dataset: Dataset = catalogue.build("datasets", experiment.data.dataset).read()
+    if experiment.data.patch is None:
+        return dataset, ""
+    corrections = patch.load(experiment.data.patch)
+    return patch.applied(dataset, corrections, experiment.data.rasteriser), corrections.digest
+
+
 def fill(cases: Sequence[Case], cache: Cache) -> None:
     """Make the cache entries that are not there yet, on all cores (OpenCV frees the interpreter lock)."""
     with ThreadPoolExecutor() as pool:
-        for _ in track(pool.map(lambda case: cache.item(case).geometry, cases), "Decoding", total=len(cases)):
+        for _ in track(pool.map(lambda case: cache.entry(case).geometry, cases), "Decoding", total=len(cases)):
             pass
 
 
@@ -92,7 +106,10 @@ def cache_of(member: Experiment, labels: LabelSpace) -> Cache:
     """The cache that a member's networks look into."""
     data = member.data
     channels = getattr(member.model, "channels", 3)
-    return Cache(data.cache, labels, data.size, data.fit == "letterbox", channels, data.rasteriser)
+    size = None if data.fit == "native" else data.size
+    prepare = member.views.prepare
+    views = Views(prepare, (0.0,), (1.0,), section="views.prepare", geometric=False) if prepare else None
+    return Cache(data.cache, labels, size, data.fit == "letterbox", channels, data.rasteriser, data.mirror, views)
 
 
 def _limited(dataset: Dataset, limit: int | None) -> Dataset:
@@ -109,10 +126,12 @@ def _limited(dataset: Dataset, limit: int | None) -> Dataset:
     )
 
 
-def _checked(dataset: Dataset, experiment: Experiment, folder: RunFolder) -> tuple[Dataset, list[Finding]]:
+def _checked(
+    dataset: Dataset, experiment: Experiment, folder: RunFolder, patched: str
+) -> tuple[Dataset, list[Finding]]:
     """The data set without unreadable images, and all findings. A run decodes everything once, at its start."""
     kept = folder.path / "check.json"
-    digest = _digest([*dataset.train, *dataset.test])
+    digest = _digest([*dataset.train, *dataset.test]) + patched
     if kept.is_file() and (known := json.loads(kept.read_text(encoding="utf-8")))["digest"] == digest:
         findings, left_out = [Finding(*item) for item in known["findings"]], set(known["left_out"])
     else:
@@ -145,9 +164,7 @@ def _named(finding: Finding) -> str:
     return finding.message if finding.case in finding.message else f"{finding.case}: {finding.message}"
 
 
-def _record(
-    folder: RunFolder, dataset: Dataset, fold_of: dict[str, int], test: list[Case], findings: list[Finding]
-) -> None:
+def _record(folder: RunFolder, dataset: Dataset, fold_of: dict[str, int], test: list[Case], patched: str) -> None:
     """Keep the division in the run folder, and refuse to go on when it is no longer the same."""
     record: dict[str, Any] = {
         "classes": list(dataset.labels.names),
@@ -156,6 +173,9 @@ def _record(
         "test": [case.id for case in test],
         "digest": _digest([*dataset.train, *test]),
     }
+    if patched:
+        record["patch"] = patched
+        LOG.info("Labels are corrected by the patch %s...", patched[:12])
     folder.settle("cases.json", record)
 
 

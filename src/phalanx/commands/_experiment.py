@@ -38,7 +38,7 @@ class Experiment(Strict):
         runs: where run folders lie.
         seed: seeds everything.
         members: name -> what this member changes (`model`, `loss`, `method`, `train`, `views`, `predict`, `seed`,
-            `data.size`, `data.fit`). Empty: one member, the experiment itself.
+            `data.size`, `data.fit`, `data.window`). Empty: one member, the experiment itself.
     """
 
     run: str = Field(pattern=_NAME)
@@ -56,9 +56,19 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Experiment:
-        step = 2 ** getattr(self.model, "depth", 0)
-        if any(side % step or side < step for side in self.data.size):
-            raise ValueError(f"data.size must be a multiple of {step} for this encoder, is {list(self.data.size)}")
+        step = getattr(self.model, "multiple", 1)
+        least, data, window = getattr(self.model, "least", step), self.data, self.predict.window
+        sizes = {
+            "data.size": None if data.fit == "native" or (data.window and window) else data.size,
+            "data.window.size": data.window.size if data.window else None,
+            "predict.window.size": window.size if window else None,
+        }
+        for name, size in sizes.items():
+            if size and any(side % step or side < least for side in size):
+                said = f"a multiple of {step}" + (f", {least} or more" if least > step else "")
+                raise ValueError(f"{name} must be {said} for this network, is {list(size)}")
+        if window and data.fit != "native" and any(map(int.__gt__, window.size, data.size)):
+            raise ValueError(f"predict.window.size {list(window.size)} is larger than data.size {list(data.size)}")
         return self
 
 
@@ -95,7 +105,7 @@ def members(experiment: Experiment) -> dict[str, Experiment]:
                 "a member's name must be letters, digits, - and _, and not begin with 'fold'", name, "rename it"
             )
         member = _validated(name, config.merge(shared, changes))
-        same = ("dataset", "rasteriser", "folds", "limit", "unreadable", "cache")
+        same = ("dataset", "rasteriser", "folds", "limit", "patch", "unreadable", "cache")
         differing = [key for key in same if getattr(member.data, key) != getattr(experiment.data, key)]
         differing += [key for key in ("run", "runs", "submit") if getattr(member, key) != getattr(experiment, key)]
         if differing:

@@ -110,8 +110,9 @@ def truth(path: Path, told: Path | None, reading: Reading) -> Truth:
 def _of_run(store: Path) -> Truth:
     from omegaconf import OmegaConf
 
+    from phalanx.commands import _cases
     from phalanx.commands._experiment import Experiment
-    from phalanx.core import catalogue, config
+    from phalanx.core import config
     from phalanx.data import decode
     from phalanx.datasets import _base
 
@@ -120,7 +121,7 @@ def _of_run(store: Path) -> Truth:
         raise RunError("the store lies in no run folder, so its data set is not known", store, "name it with --truth")
     values: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     experiment = config.validate(Experiment, values)
-    dataset = catalogue.build("datasets", experiment.data.dataset).read()
+    dataset, _ = _cases.read(experiment)
     cases = {case.id: case for case in (*dataset.train, *dataset.test) if case.labels is not None}
 
     def read(case: Case) -> tuple[tuple[int, int], list[np.ndarray]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from phalanx.core.case import Case
     from phalanx.mask.dialect import Dialect
     from phalanx.mask.index import Index
-    from phalanx.mask.pile import Pile
+    from phalanx.mask.pile import Pile, Workspace
     from phalanx.mask.sheet import Key
 
 # Decoded cases that are kept: those that the threads work on.
@@ -97,7 +97,9 @@ class CaseMasks:
         """`(height, width)` of the image of each key."""
         return [self._read(image)[0] for image, _ in self.keys[first:end]]
 
-    def masks(self, first: int, end: int, sizes: Sequence[tuple[int, int]] | None) -> Pile:
+    def masks(
+        self, first: int, end: int, sizes: Sequence[tuple[int, int]] | None, space: Workspace | None = None
+    ) -> Pile:
         """The masks of a range of keys."""
         from phalanx.mask import pile, runs
 

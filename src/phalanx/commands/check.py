@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,7 +27,22 @@ def check(
         typer.Option(help="Reader to use (handbone, coco, mask_folder ...); guessed from the layout if not told."),
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="An option of the reader as key=value; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--option",
+            "-o",
+            help="An option of the reader as key=value; may be repeated. NAME.html is taken as --page.",
+        ),
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="Write a page with a picture of each finding.")] = None,
+    patch: Annotated[
+        Path | None, typer.Option(help="Corrections of labels to apply first, as data.patch does.")
+    ] = None,
+    suggest: Annotated[
+        Path | None, typer.Option(help="Write a patch of the findings whose remedy is obvious; look at it before use.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder: hold its out-of-fold predictions against the labels.")
     ] = None,
     decode: Annotated[
         bool, typer.Option("--decode/--headers", help="Decode every image and mask, or only read their headers.")
@@ -37,34 +53,107 @@ def check(
     rasteriser: Annotated[Literal["opencv", "coco"], typer.Option(help="How outlines become pixels.")] = "opencv",
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; one a core if not told.")] = None,
 ) -> None:
-    """Check a data set: missing, broken and contradictory files, odd labels, classes and their areas.
+    """Check a data set: missing, broken and contradictory files, odd labels, near twins, classes and their areas.
 
-    Exits with 1 when there is an error. Example:
+    Of hands also the bend of the wrists, and with --run how far those to predict are bent otherwise. Exits with 1 when
+    there is an error. Examples:
 
-    phalanx check data/hands
+    phalanx check data/hands --page hands.html --suggest fixes.yaml
+
+    phalanx check data/hands --patch fixes.yaml --run runs/unetpp_hrnet
 
     phalanx check data/nuclei --reader kaggle_rle --option labels=train.csv --option dialect=dsb2018
     """
+    page, options = _page(page, option or [])
+    asked = _Asked(data, settings(data, reader, options), rasteriser, page=page, patch=patch, suggest=suggest, run=run)
+    if _work(asked, decode, unreadable, workers):
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks for."""
+
+    data: Path
+    config: Any
+    rasteriser: str
+    page: Path | None
+    patch: Path | None
+    suggest: Path | None
+    run: Path | None
+
+
+def _work(asked: _Asked, decode: bool, unreadable: Literal["error", "skip"], workers: int | None) -> int:
+    """Check, say what was found, and write what was asked for; the number of errors."""
     from rich.console import Console
 
     from phalanx.core import catalogue
     from phalanx.data import quality
 
-    config = settings(data, reader, option or [])
-    dataset = catalogue.build("datasets", config).read()
-    checked = quality.examine(dataset, rasteriser, decode, workers, unreadable)
+    dataset = _patched(catalogue.build("datasets", asked.config).read(), asked.patch, asked.rasteriser)
+    checked = quality.examine(dataset, asked.rasteriser, decode, workers, unreadable)
     console = Console()
-    console.print(_summary(data, config.name, dataset), highlight=False, markup=False, soft_wrap=True)
+    console.print(_summary(asked.data, asked.config.name, dataset), highlight=False, markup=False, soft_wrap=True)
     if checked.shares:
         _show_classes(console, dataset, checked)
+    judged = None
+    if asked.run is not None:
+        from phalanx.commands import _check_run
+
+        judged = _check_run.judge(asked.run, dataset, asked.rasteriser, checked.leave_out)
+        checked = replace(checked, findings=[*checked.findings, *judged.findings])
+    wrists = None
+    if checked.wrists:
+        from phalanx.commands import _check_wrists
+
+        wrists = _check_wrists.compared(dataset, checked.wrists, judged)
+        console.print(_check_wrists.told(wrists), highlight=False, markup=False, soft_wrap=True)
     _show_findings(console, checked.findings)
     errors = sum(finding.level == "error" for finding in checked.findings)
     warnings = len(checked.findings) - errors
     console.print(
         f"{errors} errors, {warnings} warnings, {len(checked.leave_out)} images to leave out", highlight=False
     )
-    if errors:
-        raise typer.Exit(1)
+    if asked.suggest is not None:
+        _write_patch(asked.suggest, dataset, checked)
+    if asked.page is not None:
+        from phalanx.commands import _check_page
+
+        _check_page.write(
+            asked.page, dataset, checked, rasteriser=asked.rasteriser, title=asked.data.resolve().name,
+            command=f"phalanx check {asked.data}", facts=_facts(asked.config.name, dataset), wrists=wrists,
+        )  # fmt: skip
+        print(f"Wrote {asked.page}")
+    return errors
+
+
+def _page(page: Path | None, options: list[str]) -> tuple[Path | None, list[str]]:
+    """The page, and the options without it: `-o` names the output of every other command."""
+    pages = [text for text in options if text.endswith(".html") and "=" not in text]
+    return page or (Path(pages[-1]) if pages else None), [text for text in options if text not in pages]
+
+
+def _patched(dataset: Dataset, patch: Path | None, rasteriser: str) -> Dataset:
+    from phalanx.data import patch as patches
+
+    return dataset if patch is None else patches.applied(dataset, patches.load(patch), rasteriser)
+
+
+def _write_patch(target: Path, dataset: Dataset, checked: Checked) -> None:
+    """Write the suggested patch; an empty one says that nothing was obvious."""
+    import yaml
+
+    from phalanx.core import files
+    from phalanx.data import patch as patches
+
+    suggestion = patches.suggested(dataset, checked.findings)
+    text = yaml.safe_dump(suggestion, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
+    head = (
+        "# Suggested by phalanx check: look at each case before you use it, and strike out what is right as it is.\n"
+        "# Use it with phalanx check --patch FILE, or run.py data.patch=FILE.\n"
+    )
+    files.write_text(target, head + text)
+    print(f"Wrote {target}: {len(suggestion['cases'])} cases")
 
 
 def settings(data: Path, reader: str | None, options: list[str]) -> Any:
@@ -141,6 +230,17 @@ def _summary(data: Path, reader: str, dataset: Dataset) -> str:
     )
 
 
+def _facts(reader: str, dataset: Dataset) -> dict[str, object]:
+    return {
+        "Reader": reader,
+        "Labelled cases": len(dataset.train),
+        "Groups": len({case.group for case in dataset.train}),
+        "Cases to predict": len(dataset.test),
+        "Classes": len(dataset.labels.scored),
+        "Labels": "one class a pixel" if dataset.labels.exclusive else "classes may overlap",
+    }
+
+
 def _show_classes(console: Console, dataset: Dataset, checked: Checked) -> None:
     import numpy as np
     from rich.table import Table
@@ -163,11 +263,9 @@ def _show_findings(console: Console, findings: list[Finding]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from phalanx.data import quality
-
     kinds: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
-        kinds[finding.level, quality.kind(finding)].append(finding)
+        kinds[finding.level, finding.kind].append(finding)
     for (level, kind), members in sorted(kinds.items()):
         colour = "red" if level == "error" else "yellow"
         console.print(f"[{colour}]{level}[/{colour}]: {escape(kind)} ({len(members)})", highlight=False, soft_wrap=True)

@@ -19,6 +19,7 @@ _COMMANDS = (
     "compare",
     "lint",
     "convert",
+    "view",
     "report",
     "runs",
     "store",

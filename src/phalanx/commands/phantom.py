@@ -23,6 +23,9 @@ def phantom(
     stores: Annotated[
         int, typer.Option(min=0, help="Made-up predictions of all images, to try search and ensemble on.")
     ] = 0,
+    faults: Annotated[
+        int, typer.Option(min=0, help="Labels and files to spoil, for `phalanx check`; DIR/faults.json tells which.")
+    ] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; one a core by default.")] = None,
 ) -> None:
     """Write synthetic hand X-rays with the outlines of their 29 bones, in the hand-bone layout.
@@ -33,6 +36,8 @@ def phantom(
     phalanx phantom data/phantom --people 24 --size 512 --seed 0
 
     phalanx phantom data/phantom --submissions 4 --stores 4
+
+    phalanx phantom data/spoilt --people 40 --faults 20
     """
     # Loads OpenCV, which `phalanx --help` does without.
     from phalanx.datasets._phantom.write import write
@@ -45,4 +50,9 @@ def phantom(
 
         _practice.submissions(folder, size, seed, submissions)
         _practice.stores(folder, size, seed, stores)
+    if faults:
+        # Last: what is made of the labels above needs sound ones.
+        from phalanx.datasets._phantom.faults import plant
+
+        plant(folder, faults, seed)
     print(f"Wrote {folder}: {2 * train} labelled images of {train} people, {2 * chosen} test images of {chosen} people")

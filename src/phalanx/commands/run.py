@@ -13,7 +13,7 @@ from phalanx.commands._queue import Asked
 from phalanx.core import config
 from phalanx.mask import dialect
 
-_USAGE = """Usage: python run.py config=NAME[,NAME] [seed=0,1] [fold=all|0,2] [key=value ...] [--print] [--help]
+_USAGE = """Usage: python run.py config=NAME[,NAME] [seed=0,1] [fold=all|0,2] [key=value ...] [--print|--preview|--help]
 
 The main job: checks the data, trains the folds, predicts the held-out (OOF) and the test cases, writes submission,
 scores and report to runs/NAME. Run it again and it goes on where it stopped.
@@ -21,7 +21,8 @@ scores and report to runs/NAME. Run it again and it goes on where it stopped.
 Several configurations or seeds, divided by commas, are queued: one run after the other, each in a folder of its own
 (NAME_seed0, NAME_seed1 ...), one table at the end. fold= says which folds to train. phalanx runs lists all runs.
 
-  --print   show the resolved configuration and stop
+  --print     show the resolved configuration and stop
+  --preview   write runs/NAME/preview.png, some training images as the network will see them, and stop
 
 Examples:
   python run.py config=phantom
@@ -30,6 +31,8 @@ Examples:
   python run.py config=unetpp_hrnet,unetpp_densenet seed=0,1,2
 
 Configurations (configs/NAME.yaml):"""
+
+_FLAGS = {"--print", "--preview"}
 
 
 def main(arguments: Sequence[str], configs: Path) -> int:
@@ -41,21 +44,27 @@ def main(arguments: Sequence[str], configs: Path) -> int:
         return 0 if arguments else 2
     flags = [text for text in arguments if text.startswith("-")]
     try:
-        wrong = next((flag for flag in flags if flag != "--print"), None)
+        wrong = next((flag for flag in flags if flag not in _FLAGS), None)
         if wrong:
             raise _queue.UsageError(f"unknown option {wrong}")
         asked = _queue.understand([text for text in arguments if not text.startswith("-")])
     except _queue.UsageError as error:
         print(f"run.py: {error}; see python run.py --help", file=sys.stderr)
         return 2
-    return guarded(lambda: _start(configs, asked, show="--print" in flags))
+    return guarded(lambda: _start(configs, asked, set(flags)))
 
 
-def _start(configs: Path, asked: Asked, show: bool) -> None:
+def _start(configs: Path, asked: Asked, flags: set[str]) -> None:
     queue = _queue.jobs(configs, asked)
-    if show:
+    if "--print" in flags:
         for job in queue:
             print(f"# {job.folder}\n" * asked.several + config.to_yaml(job.experiment), end="")
+        return
+    if "--preview" in flags:
+        from phalanx.commands import _preview
+
+        for job in queue:
+            _preview.write(job.experiment)
         return
     if not asked.several:
         work(queue[0].experiment, [f"config={queue[0].config}", *queue[0].overrides])
@@ -73,7 +82,7 @@ def work(experiment: Experiment, command: Sequence[str]) -> None:
         command: what was typed after `python run.py`, for the record.
     """
     dialect.named(experiment.submit.dialect)
-    from phalanx.commands import _cases, _environment, _outcome, _report_page
+    from phalanx.commands import _cases, _environment, _memory_plan, _outcome, _report_page
     from phalanx.commands._member import Member
     from phalanx.commands._run_folder import LOG, RunFolder
 
@@ -84,6 +93,8 @@ def work(experiment: Experiment, command: Sequence[str]) -> None:
         with folder.timed("check"):
             cases = _cases.prepare(experiment, folder)
         chosen = [Member(name, member, cases, folder) for name, member in _experiment.members(experiment).items()]
+        with folder.timed("memory plan"):
+            _memory_plan.tell(chosen)
         for member in chosen:
             member.work()
         with folder.timed("combine"):

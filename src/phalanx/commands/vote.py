@@ -57,6 +57,8 @@ def vote(
 
     phalanx vote a.csv b.csv c.csv -o ensemble.csv --weights 2,1,1 --threshold 0.5 --size 2048x2048
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from phalanx.commands import _dialect
     from phalanx.ensemble import recipe as recipes
     from phalanx.ensemble.vote import Poll, check_sizes
@@ -66,14 +68,18 @@ def vote(
     pixels = None if size is None else _dialect.parse_size(size)
     manifest = output.with_suffix(".yaml")
     _check_names(recipe, members, output, manifest, overwrite=overwrite)
-    described = recipes.with_digests(recipe, output.parent)
-    if not same_file:
-        _check_twins(described)
-    with recipes.opened(recipe, written) as opened:
-        poll = Poll(opened, pixels)
-        if not any_size:
-            check_sizes(poll)
-        _write(poll, output, written, pixels, threads)
+    recipes.check_files(recipe)
+    with ThreadPoolExecutor(1) as pool:
+        # Digests let go of the interpreter: they take little time beside the indexing.
+        waiting = pool.submit(recipes.with_digests, recipe, output.parent)
+        with recipes.opened(recipe, written) as opened:
+            described = waiting.result()
+            if not same_file:
+                _check_twins(described)
+            poll = Poll(opened, pixels)
+            if not any_size:
+                check_sizes(poll)
+            _write(poll, output, written, pixels, threads)
     _keep(described, manifest)
     _summary(poll, recipe, output, manifest)
 

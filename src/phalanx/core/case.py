@@ -5,13 +5,14 @@ A reader (`datasets/`) turns a folder into a `Dataset` of `Case`s; `data/` turns
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phalanx.core.errors import DataError
 from phalanx.core.labels import LabelSpace
 
 if TYPE_CHECKING:
@@ -89,11 +90,30 @@ class Finding:
         level: `error` stops a run, `warning` does not.
         case: the case's id, or "" for the data set as a whole.
         message: one sentence: what was wrong, what was seen, what was or should be done.
+        classes: the classes it concerns, where it concerns some.
+        evidence: measured numbers behind the sentence, by name.
+        others: ids of further cases it concerns.
+        remedy: the entry of a patch file (`data/patch.py`) that would mend it, where one is obvious.
     """
 
     level: str
     case: str
     message: str
+    classes: tuple[str, ...] = ()
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    remedy: Mapping[str, Any] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What was wrong, without what was seen: findings are counted by it."""
+        return self.message.partition(": ")[0].rstrip(".")
+
+    @classmethod
+    def of(cls, level: str, case: str, error: DataError, classes: Sequence[str] = (), **more: Any) -> Finding:
+        """A finding whose sentence has the three parts of an error; `more` are fields."""
+        line = str(error).rstrip(".")
+        return cls(level, case, line if line.endswith("?") else f"{line}.", tuple(classes), **more)
 
 
 @dataclass(frozen=True)
@@ -121,8 +141,11 @@ class Batch:
 
     Args:
         x: `(b, k, h, w)` float images.
-        y: labels as the label space defines them: `(b, h, w)` indices or `(b, c, h, w)` zeros and ones, uint8.
+        y: labels as the label space defines them: `(b, h, w)` indices or `(b, c, h, w)` zeros and ones, uint8. From
+            the loader to the device the latter are packed, `LabelSpace.packed_target`; a method never sees that.
         ids: the cases' ids.
+        other: labels of the images that were blended in (mixup), in the form of `y`; None: nothing was.
+        share: weight of `y` against `other`, in [0, 1]; `Method.judge` weighs the losses by it.
         weak: `(b, k, h, w)` unlabelled images, weakly augmented.
         strong: the strongly augmented views of the same images.
         box: boolean CutMix masks `(b, h, w)`, one for each strong view.
@@ -136,3 +159,11 @@ class Batch:
     strong: tuple[Tensor, ...] = ()
     box: tuple[Tensor, ...] = ()
     valid: Tensor | None = None
+    other: Tensor | None = None
+    share: float = 1.0
+
+    def pin_memory(self) -> Batch:
+        """Called by PyTorch's loader: page-locked copies, which travel to the device while it computes."""
+        self.x, self.y = self.x.pin_memory(), self.y.pin_memory()
+        self.other = None if self.other is None else self.other.pin_memory()
+        return self

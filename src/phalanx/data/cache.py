@@ -1,31 +1,39 @@
 """Cache: each case decoded and rasterised once, at the network's size, on disk.
 
-An entry is an `.npz` of plain arrays: the image (uint8), its masks (one bit a pixel and class) and the truth as runs at
-the original size. 29 masks at 1024 px are 3.6 MiB of bits before compression, against 116 MiB as float32 planes. Its
-name is a digest of everything it was made of: the image's bytes, the labels, the rasteriser and the size; change one
-and the entry is made anew.
+An entry holds the image (uint8), its masks (one bit a pixel and class) and the truth as runs at the original size. 29
+masks at 1024 px are 4 MiB of bits before compression, against 116 MiB as float32 planes. Its name is a digest of
+everything it was made of: the image's bytes, the labels, the rasteriser, the size and what was done to its pixels;
+change one and the entry is made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
+from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 
-from phalanx.core import files
 from phalanx.core.case import Case, Labels, MaskFiles, Polygons, Runs
 from phalanx.core.geometry import Geometry
 from phalanx.core.labels import LabelSpace
 from phalanx.data import decode
+from phalanx.data.entry import Entry
+from phalanx.data.settings import Mirror
+from phalanx.data.views import Views
 from phalanx.mask import runs as run_lengths
 
-_VERSION = 2
+_VERSION = 4
+
+# Of packed cases that a process keeps in memory.
+HELD_BYTES = 256 * 2**20
+# Bits of a byte, lowest first: (256, 8).
+_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,9 @@ class Item:
 
     Args:
         image: uint8 `(h, w, k)` at the network's size, k 1 or 3.
-        bits: packed masks, or None when the case is unlabelled; see `masks`.
+        bits: uint8 `(h, w, planes)`, masks packed eight a byte, or None when the case is unlabelled: scored class `k`
+            is bit `k % 8`, from the lowest, of plane `k // 8`. What moves pixels without mixing them moves all classes
+            at once.
         geometry: the way back to the original size.
         truth: one run array a scored class at the original size, or None.
     """
@@ -47,8 +57,7 @@ class Item:
     def masks(self) -> np.ndarray:
         """Masks at the network's size: uint8 `(h, w, scored)` of zeros and ones."""
         assert self.bits is not None and self.truth is not None, "an unlabelled case has no masks"
-        shape = (*self.geometry.network, len(self.truth))
-        return np.unpackbits(self.bits, count=int(np.prod(shape))).reshape(shape)
+        return np.unpackbits(self.bits, axis=2, count=len(self.truth), bitorder="little")
 
 
 @dataclass(frozen=True)
@@ -58,61 +67,117 @@ class Cache:
     Args:
         folder: where they lie.
         labels: the label space.
-        size: `(height, width)` of the network's input.
+        size: `(height, width)` of the network's frame; None: each image keeps its own.
         keep_aspect: letterbox instead of stretch.
         channels: 1 (grey) or 3 (colour).
         rasteriser: how polygons become pixels.
+        mirror: which cases are shown mirrored; none when None.
+        prepare: what is done to the pixels of every whole image; nothing when None.
     """
 
     folder: Path
     labels: LabelSpace
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     keep_aspect: bool
     channels: int
     rasteriser: str
+    mirror: Mirror | None = None
+    prepare: Views | None = None
 
     def item(self, case: Case) -> Item:
         """The case as the network sees it, from disk if it was made before."""
+        entry = self.entry(case)
+        return Item(*entry.rows(0, entry.geometry.network[0]), entry.geometry, entry.truth)
+
+    def entry(self, case: Case) -> Entry:
+        """The same, packed."""
         path = self.path(case)
         try:
-            return _read(path)
-        except (OSError, ValueError, KeyError, BadZipFile, EOFError):
+            entry = Entry.read(path)
+        except (OSError, ValueError, KeyError, BadZipFile, EOFError, RuntimeError):
             # Absent, or damaged by something outside: both are mended by making it.
-            item = self._make(case)
-            _write(path, item)
-            return item
+            entry = self._make(case)
+            entry.write(path)
+        if self.mirror is None or not self.mirror.of(case.metadata):
+            return entry
+        return replace(entry, geometry=replace(entry.geometry, mirrored=True))
 
     def path(self, case: Case) -> Path:
         """Where the entry of a case lies."""
         digest = hashlib.sha256()
         for part in (_VERSION, self.size, self.keep_aspect, self.channels, self.rasteriser, self.labels.names):
             digest.update(repr(part).encode())
+        if self.prepare is not None:
+            digest.update(repr(self.prepare.transforms).encode())
         digest.update(case.image.read_bytes())
         for part in _content(case.labels):
             digest.update(part)
         return self.folder / digest.hexdigest()[:2] / f"{digest.hexdigest()[2:34]}.npz"
 
-    def _make(self, case: Case) -> Item:
+    def _make(self, case: Case) -> Entry:
         image = _channels(decode.image(case), self.channels)
         original = (image.shape[0], image.shape[1])
-        geometry = Geometry.fit(original, self.size, self.keep_aspect)
-        shown = geometry.shrink(image).reshape(*self.size, self.channels)
+        size = self.size or original
+        geometry = Geometry.fit(original, size, self.keep_aspect)
+        shown = geometry.shrink(image).reshape(*size, self.channels)
+        if self.prepare is not None:
+            inner = tuple(map(slice, geometry.inner))
+            shown[inner] = self.prepare.pixels(np.ascontiguousarray(shown[inner]))
         if case.labels is None:
-            return Item(shown, None, geometry, None)
+            return Entry.of(shown, None, geometry, None)
         truth = decode.runs(case, self.labels, self.rasteriser, original)
-        masks = np.zeros((*self.size, len(truth)), np.uint8)
+        bits = np.zeros((*size, -(-len(truth) // 8)), np.uint8)
         for channel, run in enumerate(truth):
             if len(run):
-                masks[..., channel] = _shrink(run, geometry)
-        return Item(shown, np.packbits(masks), geometry, truth)
+                bits[..., channel // 8] |= _shrink(run, geometry).astype(np.uint8) << channel % 8
+        return Entry.of(shown, bits, geometry, truth)
+
+
+class Held:
+    """Entries of a cache that stay in memory, packed: those used last, up to a number of bytes.
+
+    Args:
+        cache: where the others are found.
+        most: bytes, roughly.
+    """
+
+    def __init__(self, cache: Cache, most: int = HELD_BYTES) -> None:
+        self.cache, self.most = cache, most
+        self._kept: OrderedDict[str, Entry] = OrderedDict()
+        self._bytes = 0
+
+    def entry(self, case: Case) -> Entry:
+        """The entry of a case."""
+        if case.id in self._kept:
+            self._kept.move_to_end(case.id)
+            return self._kept[case.id]
+        entry = self._kept[case.id] = self.cache.entry(case)
+        self._bytes += entry.nbytes
+        while self._bytes > self.most and len(self._kept) > 1:
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return entry
+
+    def item(self, case: Case) -> Item:
+        """The whole case, unpacked."""
+        entry = self.entry(case)
+        return Item(*entry.rows(0, entry.geometry.network[0]), entry.geometry, entry.truth)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker started by spawn builds its own memory.
+        return {**self.__dict__, "_kept": OrderedDict(), "_bytes": 0}
 
 
 def prior(items: Iterable[Item], labels: LabelSpace) -> tuple[np.ndarray, np.ndarray]:
     """Mean share of the pixels and number of pixels of each channel over labelled items, both float64 `(c,)`."""
     counts, pixels = np.zeros(len(labels)), 0
     for item in items:
-        target = labels.target(item.masks().transpose(2, 0, 1))
-        counts += np.bincount(target.ravel(), minlength=len(labels)) if labels.exclusive else target.sum((1, 2))
+        assert item.bits is not None, "an unlabelled case has no masks"
+        target = labels.packed_target(item.bits.transpose(2, 0, 1))
+        if labels.exclusive:
+            counts += np.bincount(target.ravel(), minlength=len(labels))
+        else:
+            values = (np.bincount(plane.ravel(), minlength=256) for plane in target)
+            counts += np.concatenate([value @ _BITS for value in values])[: len(labels)]
         pixels += item.geometry.network[0] * item.geometry.network[1]
     return counts / max(pixels, 1), counts
 
@@ -150,23 +215,3 @@ def _content(labels: Labels | None) -> Iterable[bytes]:
         for path, value, name in labels.files:
             yield f"{value} {name}".encode()
             yield path.read_bytes()
-
-
-def _write(path: Path, item: Item) -> None:
-    arrays = {"image": item.image, "geometry": np.array([*item.geometry.to_dict().values()])}
-    if item.bits is not None and item.truth is not None:
-        arrays["bits"] = item.bits
-        arrays["runs"] = np.concatenate([*item.truth, np.empty((0, 2), np.int64)])
-        arrays["lengths"] = np.array([len(run) for run in item.truth])
-    with files.whole(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-
-
-def _read(path: Path) -> Item:
-    # From memory: NumPy leaves the file open when a damaged archive stops it half-way.
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-        geometry = Geometry(*(tuple(pair) for pair in arrays["geometry"].tolist()))  # type: ignore[arg-type]
-        if "bits" not in arrays:
-            return Item(arrays["image"], None, geometry, None)
-        truth = np.split(arrays["runs"], np.cumsum(arrays["lengths"])[:-1])
-        return Item(arrays["image"], arrays["bits"], geometry, list(truth))

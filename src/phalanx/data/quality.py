@@ -1,24 +1,31 @@
-"""Integrity of a data set: everything that shows only when files are opened."""
+"""Integrity and label quality of a data set: what shows only when files are opened and cases are held together."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from phalanx.core.case import Case, Dataset, Finding
+from phalanx.core import hand
+from phalanx.core.case import Case, Dataset, Finding, Polygons
 from phalanx.core.errors import DataError
 from phalanx.core.labels import LabelSpace
 from phalanx.core.progress import track
+from phalanx.data import (
+    _quality_areas,
+    _quality_hand,
+    _quality_joints,
+    _quality_outlines,
+    _quality_places,
+    _quality_twins,
+)
 from phalanx.data import decode as pixels
 from phalanx.datasets import _base
+from phalanx.mask import moments, wrist
 
 # What the option `unreadable` is about.
 SKIPPABLE = (_base.UNREADABLE, _base.TRUNCATED)
@@ -33,16 +40,23 @@ class Checked:
         leave_out: ids of images that cannot be read and that the caller chose to skip.
         shares: case id -> share of the image each scored class covers, float64 `(scored,)`; labelled cases only, and
             only when files were decoded.
+        wrists: case id -> angles of the wrist, of labelled hands.
     """
 
     findings: list[Finding]
     leave_out: frozenset[str] = frozenset()
     shares: dict[str, np.ndarray] = field(default_factory=dict)
+    wrists: dict[str, wrist.Wrist] = field(default_factory=dict)
 
 
-def kind(finding: Finding) -> str:
-    """What was wrong, without what was seen: findings are counted by it."""
-    return finding.message.partition(": ")[0].rstrip(".")
+@dataclass(frozen=True)
+class _Look:
+    """What was measured on one case; all None of one that could not be read."""
+
+    areas: np.ndarray | None = None
+    pixels: int = 0
+    bones: Mapping[str, moments.Moments] = field(default_factory=dict)
+    thumb: np.ndarray | None = None
 
 
 def integrity(
@@ -64,7 +78,10 @@ def examine(
     workers: int | None = None,
     unreadable: Literal["skip", "error"] = "error",
 ) -> Checked:
-    """Open the files of every case and check them against their labels.
+    """Open the files of every case, check them against their labels, and the labels against each other.
+
+    What depends on the anatomy of the hand is asked of data sets that have all its bones among their classes. The truth
+    of test cases is checked as well; it is no part of what is usual for a class.
 
     Args:
         dataset: what a reader returned.
@@ -76,47 +93,68 @@ def examine(
     failed = {finding.case for finding in dataset.findings if finding.level == "error"}
     cases = [case for case in (*dataset.train, *dataset.test) if case.id not in failed]
 
-    def check(case: Case) -> tuple[list[Finding], np.ndarray | None]:
+    def check(case: Case) -> tuple[list[Finding], _Look]:
         return _check(case, dataset.labels, rasteriser, decode)
 
-    findings, shares = list(dataset.findings), {}
+    findings, looks = list(dataset.findings), dict[str, _Look]()
     findings += [
         _finding("error", case.id, "a training case has no label", case.id)
         for case in dataset.train
         if case.labels is None
     ]
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        for case, (found, share) in zip(cases, track(pool.map(check, cases), "Checking", len(cases)), strict=True):
+        for case, (found, look) in zip(cases, track(pool.map(check, cases), "Checking", len(cases)), strict=True):
             findings += found
-            if share is not None:
-                shares[case.id] = share
-    findings += _twins(cases)
-    findings += _blanks(dataset, shares)
-    leave_out = frozenset(finding.case for finding in findings if unreadable == "skip" and kind(finding) in SKIPPABLE)
+            looks[case.id] = look
+    findings += _among(dataset, cases, looks, findings)
+    leave_out = frozenset(item.case for item in findings if unreadable == "skip" and item.kind in SKIPPABLE)
     if leave_out:
-        findings = [replace(item, level="warning") if kind(item) in SKIPPABLE else item for item in findings]
-    return Checked(findings, leave_out, shares)
+        findings = [replace(item, level="warning") if item.kind in SKIPPABLE else item for item in findings]
+    shares = {key: look.areas / look.pixels for key, look in looks.items() if look.areas is not None}
+    wrists = {key: wrist.of_moments(look.bones) for key, look in looks.items() if set(wrist.BONES) <= set(look.bones)}
+    return Checked(_once(findings), leave_out, shares, wrists)
 
 
 def _finding(level: str, case: str, wrong: str, seen: object, fix: str = "") -> Finding:
-    return Finding(level, case, str(DataError(wrong, seen, fix)).rstrip(".") + ".")
+    return Finding.of(level, case, DataError(wrong, seen, fix))
 
 
-def _check(case: Case, labels: LabelSpace, rasteriser: str, decode: bool) -> tuple[list[Finding], np.ndarray | None]:
-    """Findings on one case, and the share of the image its classes cover."""
+def _once(findings: Sequence[Finding]) -> list[Finding]:
+    """Without what the reader said of the same case and classes in the same words."""
+    seen, kept = set[Any](), []
+    for item in findings:
+        key = (item.case, item.kind, item.classes) if item.classes else (item.case, item.message)
+        if key not in seen:
+            kept.append(item)
+        seen.add(key)
+    return kept
+
+
+def _check(case: Case, labels: LabelSpace, rasteriser: str, decode: bool) -> tuple[list[Finding], _Look]:
+    """Findings on one case, and what was measured on it."""
     try:
         if not decode:
             _base.header(case.image)
-            return [], None
-        size = pixels.image(case).shape[:2]
-        found = _endless(case)
+            return [], _Look()
+        image = pixels.image(case)
+        size = image.shape[:2]
+        found, thumb = _endless(case), _quality_twins.thumb(image)
         if case.labels is None:
-            return found, None
+            return found, _Look(thumb=thumb)
         runs = pixels.runs(case, labels, rasteriser, size)
     except DataError as error:
-        return [_finding("error", case.id, error.wrong, error.seen, error.fix)], None
+        return [_finding("error", case.id, error.wrong, error.seen, error.fix)], _Look()
+    if isinstance(case.labels, Polygons):
+        found += _quality_outlines.check(case, case.labels)
     areas = np.array([(run[:, 1] - run[:, 0]).sum() for run in runs], np.float64)
-    return found, areas / (size[0] * size[1])
+    bones = dict[str, moments.Moments]()
+    if hand.shown(labels.scored_names) and areas.any():
+        masks = {
+            name: run for name, run in zip(labels.scored_names, runs, strict=True) if len(run) and name in hand.NAMES
+        }
+        bones = {name: item for name, run in masks.items() if (item := moments.of(run, size)) is not None}
+        found += _quality_hand.check(case, masks, bones, size)
+    return found, _Look(areas, size[0] * size[1], bones, thumb)
 
 
 def _endless(case: Case) -> list[Finding]:
@@ -135,43 +173,39 @@ def _endless(case: Case) -> list[Finding]:
     ]
 
 
-def _twins(cases: Sequence[Case]) -> list[Finding]:
-    """Warnings for images of the same bytes in different groups: folds cannot keep them together."""
-    findings = []
-    for same in _same_bytes(cases):
-        groups = sorted({case.group for case in same})
-        if len(groups) > 1:
-            seen = ", ".join(
-                f"{case.id} of {case.group}" if case.group != Path(case.id).stem else case.id for case in same
-            )
-            fix = "exclude all but one, or they are learnt from and scored on"
-            findings.append(_finding("warning", same[0].id, "the same image in different groups", seen, fix))
-    return findings
+def _among(
+    dataset: Dataset, cases: Sequence[Case], looks: Mapping[str, _Look], findings: Sequence[Finding]
+) -> list[Finding]:
+    """Findings that need all cases at once."""
+    by_id = {case.id: case for case in cases}
+    test = frozenset(case.id for case in dataset.test)
+    thumbs = {key: look.thumb for key, look in looks.items() if look.thumb is not None}
+    found = _quality_twins.check(cases, thumbs, test)
+    bones = {key: look.bones for key, look in looks.items() if look.bones}
+    found += _quality_places.check(bones)
+    found += _quality_joints.check(bones, {(item.case, name) for item in found for name in item.classes})
+    sides = {
+        key: (_quality_hand.side({name: item.centre for name, item in own.items()}, agreed=True), by_id[key])
+        for key, own in bones.items()
+    }
+    found += _quality_places.mirrored(sides)
+    table = {key: look.areas for key, look in looks.items() if look.areas is not None and key not in test}
+    if not table:
+        return found
+    ids, areas, names = list(table), np.stack(list(table.values())), dataset.labels.scored_names
+    found += _quality_areas.check(ids, areas, names, _quality_places.cases_of(found))
+    told = {item.case for item in findings if item.kind == "classes without an outline"}
+    found += _quality_areas.missing(ids, areas, names, told)
+    return found + _blanks(areas, names)
 
 
-def _same_bytes(cases: Iterable[Case]) -> list[list[Case]]:
-    by_length: dict[int, list[Case]] = defaultdict(list)
-    for case in cases:
-        if case.image.is_file():
-            by_length[case.image.stat().st_size].append(case)
-    by_digest: dict[bytes, list[Case]] = defaultdict(list)
-    for group in by_length.values():
-        for case in group if len(group) > 1 else ():
-            by_digest[hashlib.sha256(case.image.read_bytes()).digest()].append(case)
-    return [same for same in by_digest.values() if len(same) > 1]
-
-
-def _blanks(dataset: Dataset, shares: dict[str, np.ndarray]) -> list[Finding]:
+def _blanks(areas: np.ndarray, names: Sequence[str]) -> list[Finding]:
     """Warnings for cases without any foreground and for classes that no case has."""
-    train = [shares[case.id] for case in dataset.train if case.id in shares]
-    if not train:
-        return []
-    table = np.stack(train)
     findings = []
-    empty = int((~table.any(axis=1)).sum())
+    empty = int((~areas.any(axis=1)).sum())
     if empty:
-        findings.append(_finding("warning", "", "training cases without any foreground", f"{empty} of {len(table)}"))
-    for name, column in zip(dataset.labels.scored_names, table.T, strict=True):
+        findings.append(_finding("warning", "", "training cases without any foreground", f"{empty} of {len(areas)}"))
+    for name, column in zip(names, areas.T, strict=True):
         if not column.any():
             findings.append(_finding("warning", "", "a class that no training case has", name, "it cannot be learnt"))
     return findings

@@ -18,3 +18,15 @@ class DarkBackground(ImageOnlyTransform):
     def apply(self, img: np.ndarray, **_: Any) -> np.ndarray:
         """The image, or its negative, uint8 `(h, w, k)`."""
         return 255 - img if np.median(img) > 127 else img
+
+
+class RedChannel(ImageOnlyTransform):
+    """Put the red channel into all channels; grey images stay as they are.
+
+    In haematoxylin-eosin stains nuclei are blue and the rest of the tissue is pink: red light is absorbed by nuclei
+    alone, so that every such stain looks alike in it, whatever its hue.
+    """
+
+    def apply(self, img: np.ndarray, **_: Any) -> np.ndarray:
+        """uint8 `(h, w, k)`."""
+        return np.repeat(img[..., :1], img.shape[2], axis=2) if img.ndim == 3 else img

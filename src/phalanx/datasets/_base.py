@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator
@@ -62,17 +62,17 @@ class Notes:
         self.exclude = frozenset(exclude)
         self.findings: list[Finding] = []
 
-    def error(self, case: str, wrong: str, seen: object = "", fix: str = "") -> None:
-        """Note something that must stop a run."""
-        self._note("error", case, wrong, seen, fix)
+    def error(self, case: str, wrong: str, seen: object = "", fix: str = "", **more: Any) -> None:
+        """Note something that must stop a run; `more` are fields of the finding, such as `classes`."""
+        self._note("error", case, DataError(wrong, seen, fix), more)
 
-    def warning(self, case: str, wrong: str, seen: object = "", fix: str = "") -> None:
-        """Note something odd that a run can live with."""
-        self._note("warning", case, wrong, seen, fix)
+    def warning(self, case: str, wrong: str, seen: object = "", fix: str = "", **more: Any) -> None:
+        """Note something odd that a run can live with; `more` as for `error`."""
+        self._note("warning", case, DataError(wrong, seen, fix), more)
 
-    def _note(self, level: str, case: str, wrong: str, seen: object, fix: str) -> None:
+    def _note(self, level: str, case: str, error: DataError, more: Mapping[str, Any]) -> None:
         if case not in self.exclude:
-            self.findings.append(Finding(level, case, str(DataError(wrong, seen, fix)).rstrip(".") + "."))
+            self.findings.append(Finding.of(level, case, error, **more))
 
 
 @dataclass(frozen=True)
@@ -222,15 +222,20 @@ def contents(place: Path) -> str:
     return ", ".join(words) or "nothing"
 
 
-def check_frame(rings: Sequence[np.ndarray], size: tuple[int, int], case: str, where: str, notes: Notes) -> None:
+def check_frame(
+    rings: Sequence[np.ndarray], size: tuple[int, int], case: str, where: str, notes: Notes, *, name: str = ""
+) -> None:
     """Note rings `(points, 2)` that leave the image: by up to a pixel is the habit of many tools, more is refused."""
+    classes = [name] if name else []
     for ring in rings:
         low, high = ring.min(axis=0), ring.max(axis=0)
         if high.min() < 0 or low[0] > size[1] or low[1] > size[0]:
-            notes.error(case, "an outline lies outside the image", where, "redraw it, or exclude the image")
+            fix = "redraw it, or exclude the image"
+            notes.error(case, "an outline lies outside the image", where, fix, classes=classes)
         elif low.min() < -1 or high[0] > size[1] + 1 or high[1] > size[0] + 1:
             corner = f"it spans x {low[0]:g} to {high[0]:g}, y {low[1]:g} to {high[1]:g} in {text(size)}"
-            notes.error(case, "an outline leaves the image", f"{where}, {corner}", "redraw it, or exclude the image")
+            fix = "redraw it, or exclude the image"
+            notes.error(case, "an outline leaves the image", f"{where}, {corner}", fix, classes=classes)
 
 
 def group(name: str, pattern: str) -> str:

@@ -7,6 +7,7 @@ Phantoms are written in the same layout, with the outlines of the test images un
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -16,14 +17,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from phalanx.core import hand
 from phalanx.core.case import Case, Dataset, Polygons
 from phalanx.core.catalogue import nearest
 from phalanx.core.errors import DataError
 from phalanx.core.labels import LabelSpace
 from phalanx.datasets import _base, _handbone_table
-
-CARPALS = ("Trapezium", "Trapezoid", "Capitate", "Hamate", "Scaphoid", "Lunate", "Triquetrum", "Pisiform")
-NAMES = (*(f"finger-{number}" for number in range(1, 20)), *CARPALS, "Radius", "Ulna")
 
 # Found by annealing over the sRGB cube (L* 42-93, chroma > 25). Smallest CIELAB distances: 36 between bones that touch,
 # also as protanopes and deuteranopes see them (Machado et al. 2009, doi:10.1109/TVCG.2009.113); 30 between any two in
@@ -33,7 +32,7 @@ COLOURS = tuple(
     "#007700 #88cc33 #777744 #00ffcc #7755bb #aa7799 #dd33ee #bbeeaa #ffbbff #ff9911 #3355ff #119966 #eedd77 #ff7777 "
     "#88aaee".split()
 )
-LABELS = LabelSpace(NAMES, exclusive=False, colours=COLOURS)
+LABELS = LabelSpace(hand.NAMES, exclusive=False, colours=COLOURS)
 
 # A slip of the pen leaves the frame by a little, an outline of another image size by much more.
 OVERSHOOT = 0.01
@@ -191,11 +190,17 @@ def read_json(
         )
         return None
     rings = _rings(annotations, case, notes)
-    absent = [name for name in NAMES if name not in rings]
+    absent = [name for name in hand.NAMES if name not in rings]
     if absent:
         note = notes.error if missing_class == "error" else notes.warning
         some = ", ".join(absent[:6]) + (", ..." if len(absent) > 6 else "")
-        note(case, "classes without an outline", f"{len(absent)} of {len(NAMES)} ({some})", "they count as empty masks")
+        note(
+            case,
+            "classes without an outline",
+            f"{len(absent)} of {len(hand.NAMES)} ({some})",
+            "they count as empty masks",
+            classes=absent,
+        )
     claimed = _claimed(document)
     if size:
         _check_frame(rings, case, size, claimed, json_name=file.name, notes=notes)
@@ -203,28 +208,41 @@ def read_json(
 
 
 def _rings(annotations: list[Any], case: str, notes: _base.Notes) -> dict[str, list[np.ndarray]]:
-    """Usable rings by class in the order of `NAMES`."""
+    """Usable rings by class in the order of `hand.NAMES`; those of unknown classes come last, for a patch to rename."""
     rings: dict[str, list[np.ndarray]] = {}
     seen: dict[bytes, str] = {}
     for index, item in enumerate(annotations):
         name = item.get("label") if isinstance(item, dict) else None
-        if name not in NAMES:
-            hint = nearest(str(name), NAMES) if isinstance(name, str) else "every annotation needs a 'label'"
-            notes.error(case, "unknown class", f"{name!r} in annotation {index}", hint)
+        if not isinstance(name, str):
+            notes.error(case, "unknown class", f"{name!r} in annotation {index}", "every annotation needs a 'label'")
             continue
+        if name not in hand.NAMES:
+            notes.error(case, "unknown class", f"{name!r} in annotation {index}", nearest(name, hand.NAMES),
+                        classes=[name], remedy=_renaming(name, annotations))  # fmt: skip
         for points in _unnest(item.get("points")):
             ring = _ring(points)
             if isinstance(ring, str):
-                notes.error(case, ring, f"{name}, annotation {index}", "redraw the outline, or exclude the image")
+                fix = "redraw the outline, or exclude the image"
+                notes.error(case, ring, f"{name}, annotation {index}", fix, classes=[name])
                 continue
             twin = seen.setdefault(ring.tobytes(), name)
             if twin == name and any(np.array_equal(ring, other) for other in rings.get(name, [])):
-                notes.warning(case, "the same outline twice", name, "the second is dropped")
+                notes.warning(case, "the same outline twice", name, "the second is dropped", classes=[name])
                 continue
             if twin != name:
-                notes.warning(case, "two classes share one outline", f"{twin} and {name}", "one of them is mislabelled")
+                both = f"{twin} and {name}"
+                notes.warning(
+                    case, "two classes share one outline", both, "one of them is mislabelled", classes=[twin, name]
+                )
             rings.setdefault(name, []).append(ring)
-    return {name: rings[name] for name in NAMES if name in rings}
+    return {name: rings[name] for name in dict.fromkeys((*hand.NAMES, *rings)) if name in rings}
+
+
+def _renaming(name: str, annotations: list[Any]) -> dict[str, Any] | None:
+    """The patch that takes an unknown name for a misspelt one, where that class is not there otherwise."""
+    there = {item.get("label") for item in annotations if isinstance(item, dict)}
+    close = difflib.get_close_matches(name, [bone for bone in hand.NAMES if bone not in there], n=1, cutoff=0.8)
+    return {"relabel": {name: close[0]}} if close else None
 
 
 def _unnest(points: Any) -> list[Any]:
@@ -285,8 +303,8 @@ def _check_frame(
         )
         return
     # A hand fills its picture: 29 bones in a quarter of it were drawn on a smaller one.
-    if len(rings) > len(NAMES) // 2 and used[0] < size[0] / 2 and used[1] < size[1] / 2:
+    if len(rings) > len(hand.NAMES) // 2 and used[0] < size[0] / 2 and used[1] < size[1] / 2:
         seen = f"{case} is {_base.text(size)}, the outlines of {json_name} end at {_base.text(used)}"
         notes.warning(case, wrong, seen, fix)
     for name, parts in rings.items():
-        _base.check_frame(parts, size, case, f"{name} of {case}", notes)
+        _base.check_frame(parts, size, case, f"{name} of {case}", notes, name=name)

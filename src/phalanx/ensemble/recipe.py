@@ -256,15 +256,24 @@ def _opened(recipe: HardRecipe, dialect: Dialect, stack: ExitStack) -> Vote:
     return Vote(members, *recipe.rules())
 
 
+def check_files(recipe: HardRecipe) -> None:
+    """Refuse a recipe whose files are not all there.
+
+    Raises:
+        SubmissionError: naming the first that is not.
+    """
+    for member in recipe.files():
+        if not member.file.is_file():
+            raise SubmissionError("there is no such file", member.file, "check the name")
+
+
 def with_digests(recipe: HardRecipe, folder: Path) -> dict[str, Any]:
     """The recipe as plain values, its files by digest and by path from `folder`; what `load` reads back.
 
     Raises:
         SubmissionError: a file is not there, or not the one whose digest the recipe holds.
     """
-    for member in recipe.files():
-        if not member.file.is_file():
-            raise SubmissionError("there is no such file", member.file, "check the name")
+    check_files(recipe)
     paths = [member.file for member in recipe.files()]
     digests = dict(zip(paths, parallel.ordered(files.digest, paths), strict=True))
     for member in recipe.files():

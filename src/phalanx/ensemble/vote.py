@@ -18,7 +18,7 @@ import numpy as np
 from phalanx.core.errors import SubmissionError
 from phalanx.mask import index, pile
 from phalanx.mask.index import Index
-from phalanx.mask.pile import Pile
+from phalanx.mask.pile import Pile, Workspace
 from phalanx.mask.sheet import Key, Sheet
 
 Ties = Literal["drop", "keep"]
@@ -114,7 +114,7 @@ class Poll:
         self._indices = {id(source): index for source, index in zip(self.sheets, found, strict=True)}
         self._rules = _Rules(vote, self.keys)
         self.tallies = [Tally() for _ in vote.members]
-        self._lock = threading.Lock()
+        self._lock, self._of_thread = threading.Lock(), threading.local()
 
     def slices(self) -> list[tuple[int, int]]:
         """Ranges of keys to be worked on one by one."""
@@ -128,8 +128,9 @@ class Poll:
         Raises:
             SubmissionError: a row that cannot be read.
         """
-        members = [self._masks(member, part) for member in self.vote.members]
-        kept = self._decide(self.vote, members, part)
+        space = self._space()
+        members = [self._masks(member, part, space) for member in self.vote.members]
+        kept = self._decide(self.vote, members, part, space)
         found = [Tally(int((masks.lengths == 0).sum()), _equal(masks, kept)) for masks in members]
         with self._lock:
             for tally, of_part in zip(self.tallies, found, strict=True):
@@ -137,15 +138,22 @@ class Poll:
                 tally.same = tally.same and of_part.same
         return kept
 
-    def _masks(self, member: Sheet | Vote, part: tuple[int, int]) -> Pile:
+    def _space(self) -> Workspace:
+        """That of this thread, empty."""
+        if not hasattr(self._of_thread, "space"):
+            self._of_thread.space = Workspace()
+        self._of_thread.space.clear()
+        return self._of_thread.space
+
+    def _masks(self, member: Sheet | Vote, part: tuple[int, int], space: Workspace) -> Pile:
         if isinstance(member, Sheet):
             sizes = None if self.size is None else [self.size] * (part[1] - part[0])
-            return self._indices[id(member)].masks(*part, sizes)
-        return self._decide(member, [self._masks(inner, part) for inner in member.members], part)
+            return self._indices[id(member)].masks(*part, sizes, space)
+        return self._decide(member, [self._masks(inner, part, space) for inner in member.members], part, space)
 
-    def _decide(self, vote: Vote, members: Sequence[Pile], part: tuple[int, int]) -> Pile:
+    def _decide(self, vote: Vote, members: Sequence[Pile], part: tuple[int, int], space: Workspace) -> Pile:
         weights, needs, group = self._rules.of(vote)
-        return pile.vote(members, weights, needs, group[part[0] : part[1]])
+        return pile.vote(members, weights, needs, group[part[0] : part[1]], space)
 
     def firsts(self, source: Sheet) -> np.ndarray:
         """First pixel of each key's mask in a sheet, int64, -1 for an empty one; of 400 keys spread evenly."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from phalanx.core.catalogue import Strict
 from phalanx.core.labels import LabelSpace
-from phalanx.losses._base import Loss
+from phalanx.losses._base import Loss, LossConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,19 +14,21 @@ if TYPE_CHECKING:
 class Bce(Loss):
     """Mean over batch, pixels and (overlapping labels) channels."""
 
-    class Config(Strict):
-        """Nothing to choose yet."""
+    class Config(LossConfig):
+        """See `LossConfig`; where classes exclude each other a pixel has the weight of its true class."""
 
         name: Literal["bce"] = "bce"
 
     def __init__(self, config: Config, labels: LabelSpace) -> None:
-        super().__init__(labels)
-        self.config = config
+        super().__init__(labels, config.class_weights)
 
     def value(self, logits: Tensor, target: Tensor) -> Tensor:
         """Nats a decision."""
         from torch.nn import functional
 
+        each = "mean" if self.weights is None else "none"
         if self.labels.exclusive:
-            return functional.cross_entropy(logits, target.long())
-        return functional.binary_cross_entropy_with_logits(logits, target.float())
+            losses = functional.cross_entropy(logits, target.long(), reduction=each)
+            return losses if self.weights is None else self.over_pixels(losses, target)
+        losses = functional.binary_cross_entropy_with_logits(logits, target.float(), reduction=each)
+        return losses if self.weights is None else self.over_channels(losses)

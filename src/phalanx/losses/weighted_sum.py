@@ -37,7 +37,14 @@ class WeightedSum(Loss):
 
     def __init__(self, config: Config, labels: LabelSpace) -> None:
         super().__init__(labels)
-        self.terms = [(term.weight, catalogue.build("losses", term.loss, labels)) for term in config.terms]
+        self.terms: list[tuple[float, Loss]] = [
+            (term.weight, catalogue.build("losses", term.loss, labels)) for term in config.terms
+        ]
+
+    def progress(self, epoch: int, val_dice: float | None) -> None:
+        """Tell the terms."""
+        for _, loss in self.terms:
+            loss.progress(epoch, val_dice)
 
     def value(self, logits: Tensor, target: Tensor) -> Tensor:
         """The terms' weighted sum."""

@@ -6,33 +6,32 @@ tests. Compiled code is kept on disk; the loops release the GIL, so threads shar
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
-from numba.extending import overload
 
+from phalanx.mask import _sweep
+from phalanx.mask._compile import compiled
 from phalanx.mask._plain import END
+from phalanx.mask._words import equal, trailing_zeros, word
 
 # More digits may not fit int64: the row is left to `rle.parse`.
 _DIGITS = 18
 _SPACE, _ZERO = 32, 48
-_ZERO_BYTE = np.uint8(_ZERO)
+_ZERO_BYTE, _SPACE_BYTE, _COMMA_BYTE, _LINE_BYTE = (np.uint8(character) for character in (_ZERO, _SPACE, 44, 10))
+
+# Eight characters as one word: "00000000", what lifts all but digits to the sign bit of their byte, and these bits.
+_ZEROS, _LIFT, _SIGNS = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
+# Pairs of digits to one number: every fourth byte, then the weights of the pairs.
+_PAIRS, _OUTER, _INNER = np.uint64(0xFF000000FF), np.uint64(0x000F424000000064), np.uint64(0x0000271000000001)
+_ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
+_8, _16, _32, _63, _64 = (np.uint64(number) for number in (8, 16, 32, 63, 64))
 
 # The four digits of every number below 10,000.
 _QUADS = np.frombuffer("".join(f"{number:04}" for number in range(10_000)).encode(), np.uint8)
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        # Neither the package's folder nor the user's cache can be written.
-        return njit(nogil=True)(function)
-
-
-@_compiled
+@compiled
 def _number(text: np.ndarray, at: int, stop: int) -> Any:
     """The whole number that begins at `at`, and where it ends; -1 when there is none."""
     begin, value = at, 0
@@ -50,7 +49,7 @@ def _number(text: np.ndarray, at: int, stop: int) -> Any:
     return value, at
 
 
-@_compiled
+@compiled
 def _row(
     text: np.ndarray, at: int, stop: int, base: int, relative: bool, limit: int, bounds: np.ndarray, fill: int
 ) -> int:
@@ -78,7 +77,84 @@ def _row(
     return fill
 
 
-@_compiled
+@compiled
+def separators(text: np.ndarray, out: np.ndarray) -> int:
+    """See `_plain.separators`."""
+    fill, block = 0, 0
+    while block + 64 <= len(text):
+        found = equal(text, block, _COMMA_BYTE) | equal(text, block, _LINE_BYTE)
+        while found != np.uint64(0):
+            out[fill] = block + np.int64(trailing_zeros(found))
+            fill += 1
+            found &= found - _ONE
+        block += 64
+    for place in range(block, len(text)):
+        if text[place] == _COMMA_BYTE or text[place] == _LINE_BYTE:
+            out[fill] = place
+            fill += 1
+    return fill
+
+
+@compiled
+def _marks(text: np.ndarray, block: int, stop: int) -> Any:
+    """Which of the 64 characters from `block` on end a number: the spaces, and what lies at `stop`; one bit each."""
+    if block + 64 <= len(text):
+        found = equal(text, block, _SPACE_BYTE)
+    else:
+        found = np.uint64(0)
+        for place in range(len(text) - block):
+            found |= np.uint64(text[block + place] == _SPACE) << np.uint64(place)
+    if stop - block >= 64:
+        return found
+    last = _ONE << np.uint64(stop - block)
+    return (found & (last - _ONE)) | last
+
+
+@compiled
+def _numbers(text: np.ndarray, at: int, stop: int, out: np.ndarray, fill: Any) -> Any:
+    """The numbers of a cell to `out[fill:]`, eight characters at once, without a branch on how long each is.
+
+    Returns:
+        The new fill; -1 when the cell is anything but numbers of up to eight digits with one space between them.
+    """
+    begin, block, strange = at, at, np.uint64(0)
+    while block <= stop:
+        marks = _marks(text, block, stop)
+        while marks != np.uint64(0):
+            end = block + np.int64(trailing_zeros(marks))
+            marks &= marks - _ONE
+            digits = end - begin
+            # The eight characters before `end`; those before `begin` are made to zeros.
+            digit = (word(text, end - 8) ^ _ZEROS) & (_ALL << ((_64 - (np.uint64(digits) << np.uint64(3))) & _63))
+            strange |= (((digit + _LIFT) | digit) & _SIGNS) | np.uint64(digits > 8) | np.uint64(digits == 0)
+            pairs = digit * np.uint64(10) + (digit >> _8)
+            out[fill] = np.int64(((pairs & _PAIRS) * _OUTER + ((pairs >> _16) & _PAIRS) * _INNER) >> _32)
+            # Where two spaces meet is no number, and has no room in `out`.
+            fill += digits > 0
+            begin = end + 1
+        block += 64
+    return -1 if strange else fill
+
+
+@compiled
+def _usual_row(text: np.ndarray, at: int, stop: int, base: int, limit: int, bounds: np.ndarray, fill: int) -> int:
+    """`_row` for a cell as programs write it; -1 for any other, sound or not."""
+    # Words are read from eight characters before a number's end.
+    end = _numbers(text, at, stop, bounds, fill) if at >= 8 else -1
+    if end < 0 or (end - fill) % 2:
+        return -1
+    last, strange = 0, False
+    for k in range(fill, end, 2):
+        start, length = bounds[k] - base, bounds[k + 1]
+        # A run that touches the one before is united with it by `_row`.
+        strange |= (length <= 0) | (start < last) | ((start == last) & (k > fill))
+        last = start + length
+        bounds[k] = start
+        bounds[k + 1] = last
+    return -1 if strange or last > limit else end
+
+
+@compiled
 def parse(
     text: np.ndarray,
     spans: np.ndarray,
@@ -93,7 +169,9 @@ def parse(
     """See `_plain.parse`."""
     for row in range(len(spans)):
         heads[row] = fill
-        end = _row(text, spans[row, 0], spans[row, 1], base, relative, limits[row], bounds, fill)
+        end = -1 if relative else _usual_row(text, spans[row, 0], spans[row, 1], base, limits[row], bounds, fill)
+        if end < 0:
+            end = _row(text, spans[row, 0], spans[row, 1], base, relative, limits[row], bounds, fill)
         faults[row] = end <= fill
         fill = max(end, fill)
         bounds[fill] = END
@@ -117,136 +195,11 @@ def vote(
 ) -> int:
     """See `_plain.vote`."""
     if len(heads) <= _FEW:
-        return _vote_few(bounds, tuple(heads), weights, needs, group, out, ends)
-    return _vote_many(bounds, heads, weights, needs, group, out, ends)
+        return _sweep.few(bounds, tuple(heads), weights, needs, group, out, ends)
+    return _sweep.many(bounds, heads, weights, needs, group, out, ends)
 
 
-# What a sweep knows of each member is a tuple (place in bounds, the bound there, what its weight does to the sum), kept
-# in registers: the functions below are unrolled over the members by the compiler, which halves the time of arrays.
-
-
-def _start(bounds: np.ndarray, heads: Any, weights: np.ndarray, row: int) -> Any:
-    """The state of all members at the beginning of a row."""
-
-
-def _least(members: Any) -> Any:
-    """The next bound of any member."""
-
-
-def _advance(bounds: np.ndarray, now: int, total: Any, members: Any) -> Any:
-    """The sum of weights behind the bound `now`, and the members' state there. No branch depends on who has it."""
-
-
-# Signatures without annotations: Numba compares them word by word.
-@overload(_start)
-def _start_unrolled(bounds, heads, weights, row):
-    def more(bounds, heads, weights, row):
-        at = heads[0][row]
-        return ((at, bounds[at], weights[0]), *_start(bounds, heads[1:], weights[1:], row))
-
-    return more if len(heads) else lambda bounds, heads, weights, row: ()
-
-
-@overload(_least)
-def _least_unrolled(members):
-    if len(members) == 1:
-        return lambda members: members[0][1]
-    return lambda members: min(members[0][1], _least(members[1:]))
-
-
-@overload(_advance)
-def _advance_unrolled(bounds, now, total, members):
-    def more(bounds, now, total, members):
-        at, ahead, gain = members[0]
-        hit = np.int64(ahead == now)
-        at += hit
-        total, rest = _advance(bounds, now, total + gain * hit, members[1:])
-        return total, ((at, bounds[at], -gain if hit else gain), *rest)
-
-    return more if len(members) else lambda bounds, now, total, members: (total, ())
-
-
-@_compiled
-def _vote_few(
-    bounds: np.ndarray,
-    heads: Any,
-    weights: np.ndarray,
-    needs: np.ndarray,
-    group: np.ndarray,
-    out: np.ndarray,
-    ends: np.ndarray,
-) -> int:
-    """A sweep over the members' bounds in order."""
-    fill = 0
-    for row in range(len(ends) - 1):
-        ends[row] = fill
-        need = needs[group[row]]
-        members = _start(bounds, heads, weights[group[row]], row)
-        total = np.int64(0)
-        inside = False
-        while True:
-            now = _least(members)
-            if now == END:
-                break
-            total, members = _advance(bounds, now, total, members)
-            kept = total >= need
-            out[fill] = now
-            fill += kept != inside
-            inside = kept
-        out[fill] = END
-        fill += 1
-    ends[len(ends) - 1] = fill
-    return fill
-
-
-@_compiled
-def _vote_many(
-    bounds: np.ndarray,
-    heads: np.ndarray,
-    weights: np.ndarray,
-    needs: np.ndarray,
-    group: np.ndarray,
-    out: np.ndarray,
-    ends: np.ndarray,
-) -> int:
-    """The sweep of `_vote_few` with its state in arrays: half as fast, for any number of members."""
-    members, rows = heads.shape[0], heads.shape[1] - 1
-    at = np.empty(members, np.int64)
-    ahead = np.empty(members, np.int64)
-    gain = np.empty(members, np.int64)
-    fill = 0
-    for row in range(rows):
-        ends[row] = fill
-        need = needs[group[row]]
-        for member in range(members):
-            at[member] = heads[member, row]
-            ahead[member] = bounds[at[member]]
-            gain[member] = weights[group[row], member]
-        total = 0
-        inside = False
-        while True:
-            now = ahead[0]
-            for member in range(1, members):
-                now = min(now, ahead[member])
-            if now == END:
-                break
-            for member in range(members):
-                hit = ahead[member] == now
-                total += gain[member] * hit
-                gain[member] = -gain[member] if hit else gain[member]
-                at[member] += hit
-                ahead[member] = bounds[at[member]]
-            kept = total >= need
-            out[fill] = now
-            fill += kept != inside
-            inside = kept
-        out[fill] = END
-        fill += 1
-    ends[rows] = fill
-    return fill
-
-
-@_compiled
+@compiled
 def overlap(
     a: np.ndarray, a_heads: np.ndarray, b: np.ndarray, b_heads: np.ndarray, shared: np.ndarray, areas: np.ndarray
 ) -> None:
@@ -268,7 +221,7 @@ def overlap(
         areas[row, 1] = second
 
 
-@_compiled
+@compiled
 def _put_few(out: np.ndarray, at: int, value: int) -> int:
     """The same below 10,000."""
     digits = 1 + (value >= 10) + (value >= 100) + (value >= 1000)
@@ -278,7 +231,7 @@ def _put_few(out: np.ndarray, at: int, value: int) -> int:
     return at + digits
 
 
-@_compiled
+@compiled
 def _put_all(out: np.ndarray, at: int, value: int) -> int:
     """The same, digit by digit."""
     digits, rest = 1, value
@@ -292,7 +245,7 @@ def _put_all(out: np.ndarray, at: int, value: int) -> int:
     return at + digits
 
 
-@_compiled
+@compiled
 def _put(out: np.ndarray, at: int, value: int) -> int:
     """Write a number's digits; where they end."""
     if value >= 100_000_000:
@@ -307,7 +260,7 @@ def _put(out: np.ndarray, at: int, value: int) -> int:
     return at + 4
 
 
-@_compiled
+@compiled
 def write(bounds: np.ndarray, heads: np.ndarray, base: int, relative: bool, out: np.ndarray, ends: np.ndarray) -> int:
     """See `_plain.write`."""
     at = 0

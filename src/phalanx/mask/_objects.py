@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from phalanx.mask._kernels import _compiled
+from phalanx.mask._compile import compiled
 
 
-@_compiled
+@compiled
 def _root(parents: np.ndarray, node: int) -> int:
     """The first part of the object that a part belongs to; halves the way there for the next who asks."""
     while parents[node] != node:
@@ -21,7 +21,7 @@ def _root(parents: np.ndarray, node: int) -> int:
     return node
 
 
-@_compiled
+@compiled
 def _split(runs: np.ndarray, width: int) -> Any:
     """Runs cut where their row ends."""
     count = 0
@@ -41,7 +41,7 @@ def _split(runs: np.ndarray, width: int) -> Any:
     return parts
 
 
-@_compiled
+@compiled
 def _link(parts: np.ndarray, width: int, reach: int) -> Any:
     """Hang each part on an earlier part of its object, the first on itself."""
     parents = np.arange(len(parts))
@@ -63,7 +63,7 @@ def _link(parts: np.ndarray, width: int, reach: int) -> Any:
     return parents
 
 
-@_compiled
+@compiled
 def objects(runs: np.ndarray, width: int, reach: int) -> Any:
     """See `_painted.objects`."""
     parts = _split(runs, width)
@@ -81,7 +81,7 @@ def objects(runs: np.ndarray, width: int, reach: int) -> Any:
     return parts, labels, areas[:count]
 
 
-@_compiled
+@compiled
 def grouped(parts: np.ndarray, labels: np.ndarray, number: int) -> Any:
     """See `_painted.grouped`."""
     heads = np.zeros(number + 1, np.int64)
@@ -103,7 +103,7 @@ def grouped(parts: np.ndarray, labels: np.ndarray, number: int) -> Any:
     return found, heads
 
 
-@_compiled
+@compiled
 def kept(parts: np.ndarray, labels: np.ndarray, keep: np.ndarray) -> Any:
     """See `_painted.kept`."""
     found = np.empty((len(parts), 2), np.int64)
@@ -118,7 +118,7 @@ def kept(parts: np.ndarray, labels: np.ndarray, keep: np.ndarray) -> Any:
     return found[:fill].copy()
 
 
-@_compiled
+@compiled
 def enclosed(runs: np.ndarray, parts: np.ndarray, labels: np.ndarray, number: int, width: int) -> Any:
     """See `_painted.enclosed`."""
     first, last = runs[0, 0], runs[-1, 1]

@@ -37,6 +37,7 @@ def to_runs(
     if logits.shape != (len(labels), *geometry.network):
         wanted = (len(labels), *geometry.network)
         raise ValueError(f"logits do not fit: {logits.shape} where classes and frame are {wanted}. Check the store")
+    logits, geometry = geometry.upright(logits)
     thresholds = np.broadcast_to(np.asarray(threshold_logits, np.float32), len(labels.scored))
     if not labels.exclusive:
         return [_above(logits[channel], geometry, thresholds[i]) for i, channel in enumerate(labels.scored)]

@@ -10,7 +10,7 @@ import numpy as np
 from phalanx.core.errors import SubmissionError
 from phalanx.mask import pile, runs, sheet
 from phalanx.mask.dialect import Dialect
-from phalanx.mask.pile import Pile
+from phalanx.mask.pile import Pile, Workspace
 from phalanx.mask.sheet import Key, Sheet
 
 
@@ -68,13 +68,16 @@ class Index:
     def sizes(self, first: int, end: int) -> None:
         """A CSV does not say how large its images are."""
 
-    def masks(self, first: int, end: int, sizes: Sequence[tuple[int, int]] | None) -> Pile:
+    def masks(
+        self, first: int, end: int, sizes: Sequence[tuple[int, int]] | None, space: Workspace | None = None
+    ) -> Pile:
         """The masks of the keys `first` to `end`; several rows of a key are united. Threads may share an index.
 
         Args:
             first: the first key.
             end: behind the last one.
             sizes: `(height, width)` of each key's image; without them runs are not held to their image.
+            space: where they are laid out; in memory of their own if left out.
 
         Raises:
             SubmissionError: a row that cannot be read.
@@ -85,7 +88,7 @@ class Index:
         if sizes is not None:
             pixels = np.array([height * width for height, width in sizes], np.int64)
             limits = np.repeat(pixels, np.diff(heads))
-        masks = self.source.masks(rows, limits)
+        masks = self.source.masks(rows, limits, space)
         if len(rows) > end - first:
             spans = pairwise((heads - heads[0]).tolist())
             masks = pile.of([runs.union([masks.runs(row) for row in range(*span)]) for span in spans])

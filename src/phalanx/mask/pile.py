@@ -55,6 +55,44 @@ class Pile:
         return Pile(self.bounds[source], heads)
 
 
+class Workspace:
+    """Memory that one thread works in again and again; fresh memory costs as much as parsing into it.
+
+    What is laid out in it is overwritten after `clear`.
+    """
+
+    def __init__(self) -> None:
+        self._bounds, self._out, self._text = (np.empty(0, kind) for kind in (np.int64, np.int64, np.uint8))
+        self._fill = 0
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._fill = 0
+
+    def bounds(self, count: int) -> tuple[np.ndarray, int]:
+        """An int64 array with room for so many entries more, and the first free one; see `keep`."""
+        if self._fill + count > len(self._bounds):
+            # What is laid out already stays in the old array.
+            self._bounds, self._fill = np.empty(max(2 * count, 2 * len(self._bounds)), np.int64), 0
+        return self._bounds, self._fill
+
+    def keep(self, fill: int) -> None:
+        """Entries of `bounds` before `fill` are taken."""
+        self._fill = fill
+
+    def out(self, count: int) -> np.ndarray:
+        """An int64 array of at least so many entries, the same each time."""
+        if count > len(self._out):
+            self._out = np.empty(2 * count, np.int64)
+        return self._out
+
+    def text(self, count: int) -> np.ndarray:
+        """A uint8 array of so many entries, the same each time."""
+        if count > len(self._text):
+            self._text = np.empty(2 * count, np.uint8)
+        return self._text[:count]
+
+
 @cache
 def engine() -> ModuleType:
     """The compiled kernels, or the NumPy ones where Numba cannot be imported."""
@@ -63,6 +101,13 @@ def engine() -> ModuleType:
     except ImportError:
         return _plain
     return _kernels
+
+
+def separators(text: np.ndarray) -> np.ndarray:
+    """Where in a text, uint8, commas and line ends are, int64 in ascending order."""
+    # Memory that is never written to costs nothing.
+    found = np.empty(len(text), np.int64)
+    return found[: engine().separators(text, found)]
 
 
 def of(masks: Sequence[np.ndarray]) -> Pile:
@@ -82,7 +127,9 @@ def join(piles: Sequence[Pile]) -> Pile:
     return Pile(np.concatenate([np.empty(0, np.int64), *parts]), np.concatenate([*heads, starts[-1:]]).astype(np.int64))
 
 
-def parse(text: np.ndarray, spans: np.ndarray, dialect: Dialect, limits: np.ndarray) -> tuple[Pile, np.ndarray]:
+def parse(
+    text: np.ndarray, spans: np.ndarray, dialect: Dialect, limits: np.ndarray, space: Workspace | None = None
+) -> tuple[Pile, np.ndarray]:
     """Masks of cells of text, in the dialect's own pixel order.
 
     Args:
@@ -90,25 +137,48 @@ def parse(text: np.ndarray, spans: np.ndarray, dialect: Dialect, limits: np.ndar
         spans: int64 `(n, 2)`, where each cell begins and ends.
         dialect: how they were written.
         limits: int64 `(n,)`, pixels of each image.
+        space: where the masks are laid out; in memory of their own if left out.
 
     Returns:
         The masks, and the indices of the cells that hold no run or are not well formed; their masks are empty.
     """
     # A number takes two characters, but for the last one; END one entry a mask.
-    bounds = np.empty(int((spans[:, 1] - spans[:, 0] + 1).sum()) // 2 + 2 * len(spans), np.int64)
+    size = int((spans[:, 1] - spans[:, 0] + 1).sum()) // 2 + 2 * len(spans)
+    bounds, fill = space.bounds(size) if space else (np.empty(size, np.int64), 0)
     heads, faults = np.empty(len(spans) + 1, np.int64), np.empty(len(spans), np.uint8)
-    fill = engine().parse(text, spans, dialect.base, dialect.relative, limits, bounds, 0, heads, faults)
-    return Pile(bounds[:fill], heads), np.flatnonzero(faults)
+    fill = engine().parse(text, spans, dialect.base, dialect.relative, limits, bounds, fill, heads, faults)
+    if space:
+        space.keep(fill)
+    return Pile(bounds if space else bounds[:fill], heads), np.flatnonzero(faults)
 
 
-def vote(members: Sequence[Pile], weights: np.ndarray, needs: np.ndarray, group: np.ndarray) -> Pile:
-    """The pixels that members of enough weight mark; see `_plain.vote` for the arrays' shapes."""
+def vote(
+    members: Sequence[Pile], weights: np.ndarray, needs: np.ndarray, group: np.ndarray, space: Workspace | None = None
+) -> Pile:
+    """The pixels that members of enough weight mark, in memory of their own; see `_plain.vote` for the arrays' shapes.
+
+    Args:
+        members: one pile each, of as many masks.
+        weights: int64 `(groups, members)`.
+        needs: int64 `(groups,)`.
+        group: int64 `(masks,)`.
+        space: memory to work in; the members may lie in it.
+    """
+    bounds, heads = _together(members)
+    size = int(sum(pile.heads[-1] - pile.heads[0] for pile in members))
+    out = space.out(size) if space else np.empty(size, np.int64)
+    ends = np.empty(heads.shape[1], np.int64)
+    fill = engine().vote(bounds, heads, weights, needs, group, out, ends)
+    return Pile(out[:fill].copy() if space else out[:fill], ends)
+
+
+def _together(members: Sequence[Pile]) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds and heads of all members in one array; nothing is copied where they are in one already."""
+    if all(pile.bounds is members[0].bounds for pile in members):
+        return members[0].bounds, np.stack([pile.heads for pile in members])
     starts = np.cumsum([0, *(pile.heads[-1] - pile.heads[0] for pile in members)])
     heads = np.stack([pile.heads - pile.heads[0] + start for pile, start in zip(members, starts, strict=False)])
-    bounds = np.concatenate([pile.bounds[pile.heads[0] : pile.heads[-1]] for pile in members])
-    out, ends = np.empty_like(bounds), np.empty(heads.shape[1], np.int64)
-    fill = engine().vote(bounds, heads, weights, needs, group, out, ends)
-    return Pile(out[:fill], ends)
+    return np.concatenate([pile.bounds[pile.heads[0] : pile.heads[-1]] for pile in members]), heads
 
 
 def overlap(a: Pile, b: Pile) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 from phalanx.core.errors import SubmissionError
 from phalanx.mask import pile, rle, table
 from phalanx.mask.dialect import Dialect
-from phalanx.mask.pile import Pile
+from phalanx.mask.pile import Pile, Workspace
 
 Key = tuple[str, str | None]
 # Line, cells of image and class, and where the mask begins and ends in the file.
@@ -99,8 +99,8 @@ class Sheet:
 
     def text(self, row: int) -> str:
         """A row's mask as it stands in the file."""
-        text, spans = self.load(np.array([row]))
-        return text[spans[0, 0] : spans[0, 1]].tobytes().decode()
+        text, ((start, stop),) = self.load(np.array([row]))
+        return text[start:stop].tobytes().decode()
 
     def rows(self) -> Iterator[Row]:
         """Every record, in order."""
@@ -112,8 +112,8 @@ class Sheet:
         image, label = self.keys[row]
         return f"{self.path}, line {self.lines[row]} ({image}{'' if label is None else f', {label}'})"
 
-    def load(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The text of these rows: uint8, and int64 `(n, 2)`, where in it each mask begins and ends.
+    def load(self, rows: np.ndarray, space: Workspace | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The text of these rows, uint8, and where in it each mask begins and ends, int64 `(n, 2)`.
 
         Raises:
             SubmissionError: the file was shortened since it was opened.
@@ -121,34 +121,40 @@ class Sheet:
         spans = self.spans[rows]
         low, high = int(spans[:, 0].min()), int(spans[:, 1].max())
         if high - low <= 2 * int((spans[:, 1] - spans[:, 0]).sum()) + _BLOCK:
-            return np.frombuffer(bytearray(self._read(low, high)), np.uint8), spans - low
+            # The text begins where no number does: the kernels look back over eight characters.
+            low = max(low - 8, 0)
+            text = space.text(high - low) if space else np.empty(high - low, np.uint8)
+            self._read(memoryview(text.data), low)
+            return text, spans - low
         lengths = spans[:, 1] - spans[:, 0]
-        text = bytearray().join(self._read(start, stop) for start, stop in spans.tolist())
         stops = np.cumsum(lengths)
-        return np.frombuffer(text, np.uint8), np.stack([stops - lengths, stops], 1)
+        text = np.empty(int(stops[-1]), np.uint8)
+        found = np.stack([stops - lengths, stops], 1)
+        for (low, _), (start, stop) in zip(spans.tolist(), found.tolist(), strict=True):
+            self._read(memoryview(text.data)[start:stop], low)
+        return text, found
 
-    def _read(self, start: int, stop: int) -> bytes:
-        data = os.pread(self._file.fileno(), stop - start, start)
-        while len(data) < stop - start:
-            more = os.pread(self._file.fileno(), stop - start - len(data), start + len(data))
-            if not more:
+    def _read(self, into: memoryview, start: int) -> None:
+        while len(into):
+            count = os.preadv(self._file.fileno(), [into], start)
+            if not count:
                 raise SubmissionError("the file became shorter while it was read", self.path, "run the command again")
-            data += more
-        return data
+            into, start = into[count:], start + count
 
-    def masks(self, rows: np.ndarray, limits: np.ndarray | None = None) -> Pile:
+    def masks(self, rows: np.ndarray, limits: np.ndarray | None = None, space: Workspace | None = None) -> Pile:
         """Masks of these rows in the dialect's own pixel order.
 
         Args:
             rows: int64 `(n,)`.
             limits: int64 `(n,)`, pixels of each row's image; not held to its image when left out.
+            space: where they are laid out, or in memory of their own.
 
         Raises:
             SubmissionError: whatever `rle.parse` refuses, with file, line and key.
         """
         limits = np.full(len(rows), UNBOUNDED) if limits is None else limits
-        text, spans = self.load(rows)
-        masks, faults = pile.parse(text, spans, self.dialect, limits)
+        text, spans = self.load(rows, space)
+        masks, faults = pile.parse(text, spans, self.dialect, limits, space)
         mended = {}
         for index in faults.tolist():
             cell = text[spans[index, 0] : spans[index, 1]].tobytes().decode("utf-8", "replace")
@@ -229,7 +235,7 @@ def _even(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[list[Key], np.n
 def _cells(block: bytes, width: int) -> np.ndarray | None:
     """Where each cell of whole lines begins and ends, int64 `(lines, width, 2)`; None unless all lines have `width`."""
     data = np.frombuffer(block, np.uint8)
-    marks = np.flatnonzero((data == 10) | (data == 44))
+    marks = pile.separators(data)
     if len(marks) % width:
         return None
     ends = marks.reshape(-1, width)
@@ -340,8 +346,5 @@ def _names(record: Record, path: Path, dialect: Dialect) -> Key:
 
 
 def _ragged(path: Path, line: int, seen: int, wanted: int) -> SubmissionError:
-    return SubmissionError(
-        f"{path}, line {line}: a wrong number of cells",
-        f"{seen} where the header has {wanted}",
-        "quote cells that hold commas",
-    )
+    where, cells = f"{path}, line {line}: a wrong number of cells", f"{seen} where the header has {wanted}"
+    return SubmissionError(where, cells, "quote cells that hold commas")

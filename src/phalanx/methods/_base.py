@@ -50,6 +50,13 @@ class Method(nn.Module, ABC):
     def step(self, batch: Batch, t: Progress) -> dict[str, Tensor]:
         """Named scalar terms, already weighted; the loop back-propagates their sum and logs each by its name."""
 
+    def judge(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The supervised loss; of blended images (mixup) the weighted mean of those against both sets of labels."""
+        own = self.loss(logits, batch.y)
+        if batch.other is None:
+            return own
+        return batch.share * own + (1 - batch.share) * self.loss(logits, batch.other)
+
     def after_step(self, t: Progress) -> None:
         """Called after each optimiser step (teachers)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 from phalanx.core import parallel
 from phalanx.core.errors import SubmissionError
 from phalanx.mask import index, pile
-from phalanx.mask.pile import Pile
+from phalanx.mask.pile import Pile, Workspace
 from phalanx.mask.sheet import Key
 
 # Text of one slice over all sources, about: large enough to hide the cost of a slice, small enough for the caches.
@@ -42,7 +43,9 @@ class Source(Protocol):
         """`(height, width)` of the images of a range of keys, where the source knows them."""
         ...
 
-    def masks(self, first: int, end: int, sizes: Sequence[tuple[int, int]] | None) -> Pile:
+    def masks(
+        self, first: int, end: int, sizes: Sequence[tuple[int, int]] | None, space: Workspace | None = None
+    ) -> Pile:
         """The masks of a range of keys, in images of these sizes."""
         ...
 
@@ -123,10 +126,14 @@ def counts(
     Raises:
         SubmissionError: masks that cannot be read, or sources that know different sizes of an image.
     """
+    of_thread = threading.local()
 
     def work(part: tuple[int, int]) -> np.ndarray:
+        if not hasattr(of_thread, "space"):
+            of_thread.space = Workspace()
+        of_thread.space.clear()
         sizes = _sizes(sources, part, size)
-        piles = [source.masks(*part, sizes) for source in sources]
+        piles = [source.masks(*part, sizes, of_thread.space) for source in sources]
         return np.stack([pile.overlap(piles[a], piles[b]) for a, b in pairs])
 
     return parallel.ordered(work, ranges)

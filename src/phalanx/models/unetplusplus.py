@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from phalanx.models._encoder import EncoderConfig
+from phalanx.models._encoder import LadderConfig
 
 if TYPE_CHECKING:
     from phalanx.models._smp import SmpNetwork
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 class UnetPlusPlus:
     """Builds a UnetPlusPlus; torch is imported when it does."""
 
-    class Config(EncoderConfig):
-        """See `EncoderConfig`."""
+    class Config(LadderConfig):
+        """See `LadderConfig`."""
 
         name: Literal["unetplusplus"] = "unetplusplus"
 
     def __init__(self, config: Config) -> None:
         self.config = config
 
-    def build(self, num_classes: int) -> SmpNetwork:
-        """The network with `num_classes` output channels."""
+    def build(self, num_classes: int, size: tuple[int, int] | None = None) -> SmpNetwork:
+        """The network with `num_classes` output channels, for images of `size` `(height, width)`."""
         from phalanx.models import _smp
 
-        return _smp.build("UnetPlusPlus", self.config, num_classes, decoder_channels=self.config.decoder_channels)
+        options = {"decoder_channels": self.config.decoder_channels}
+        return _smp.build("UnetPlusPlus", self.config, num_classes, size, **options)

@@ -1,37 +1,14 @@
-"""The bones of the hand: their names, who lies beside whom, how far apart, and which part of a broken mask fits.
-
-Names are those of the hand-bone data set: fingers are counted from the tip of the thumb to the metacarpal of the
-little finger, `finger-3`, `7`, `11`, `15`, `19` are metacarpals.
-"""
+"""Bones of a hand in a picture: how far apart they lie, and which part of a broken mask fits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import cv2
 import numpy as np
 
+from phalanx.core import hand
 from phalanx.mask import components, runs
-
-RAYS = tuple(
-    tuple(f"finger-{number}" for number in range(*ray)) for ray in ((1, 4), (4, 8), (8, 12), (12, 16), (16, 20))
-)
-CARPALS = ("Trapezium", "Trapezoid", "Capitate", "Hamate", "Scaphoid", "Lunate", "Triquetrum", "Pisiform")
-NAMES = (*(bone for ray in RAYS for bone in ray), *CARPALS, "Radius", "Ulna")
-
-# Bones with a joint between them (Gray's Anatomy, the joints of the hand and the wrist), and the pisiform's ligament to
-# the hamate, which tells it from the ulna. Left out: joints of the ulna with the wrist, where a disc keeps the bones
-# apart (up to 0.54 units on phantoms), and those of a metacarpal with a second carpal bone.
-NEIGHBOURS = (
-    *((tip, base) for ray in RAYS for tip, base in pairwise(ray)),
-    ("finger-3", "Trapezium"), ("finger-7", "Trapezoid"), ("finger-11", "Capitate"), ("finger-15", "Hamate"),
-    ("finger-19", "Hamate"), ("finger-7", "finger-11"), ("finger-11", "finger-15"), ("finger-15", "finger-19"),
-    ("Trapezium", "Trapezoid"), ("Trapezoid", "Capitate"), ("Capitate", "Hamate"), ("Trapezium", "Scaphoid"),
-    ("Trapezoid", "Scaphoid"), ("Capitate", "Scaphoid"), ("Capitate", "Lunate"), ("Hamate", "Triquetrum"),
-    ("Scaphoid", "Lunate"), ("Lunate", "Triquetrum"), ("Triquetrum", "Pisiform"), ("Hamate", "Pisiform"),
-    ("Scaphoid", "Radius"), ("Lunate", "Radius"), ("Radius", "Ulna"),
-)  # fmt: skip
 
 # Parts below this share of the largest are specks, however well they lie. A bone drawn at the place of another is up
 # to 24 times too large among 240 phantom hands; in the data set the mean areas are 19 times apart (75,128 px of the
@@ -117,16 +94,11 @@ def whole(bones: Mapping[str, np.ndarray], size: tuple[int, int]) -> dict[str, n
     surely = {name: runs.area(found[0]) / runs.area(bones[name]) for name, found in parts.items()}
     torn = [name for name in bones if name not in trusted]
     while torn:
-        beside = {name: [trusted[bone] for bone in neighbours(name) if bone in trusted] for name in torn}
+        beside = {name: [trusted[bone] for bone in hand.neighbours(name) if bone in trusted] for name in torn}
         name = max(torn, key=lambda bone: (len(beside[bone]), surely[bone]))
         trusted[name] = _fitting(parts[name], beside[name], alike, size)
         torn.remove(name)
     return trusted
-
-
-def neighbours(bone: str) -> list[str]:
-    """The bones that lie beside it."""
-    return [one if two == bone else two for one, two in NEIGHBOURS if bone in (one, two)]
 
 
 def parts_of(mask: np.ndarray, size: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:

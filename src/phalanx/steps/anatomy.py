@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from phalanx.core import hand
 from phalanx.core.catalogue import Strict
 from phalanx.steps import _hand
 from phalanx.steps._base import Joint
@@ -55,7 +56,7 @@ class Anatomy(Joint):
 
     def warnings(self, masks: Mapping[str, np.ndarray], size: tuple[int, int]) -> list[str]:
         """Bones that are missing, in several parts, or far from their neighbours."""
-        known = [name for name in _hand.NAMES if name in masks]
+        known = [name for name in hand.NAMES if name in masks]
         bones = _present(masks)
         if known and not bones:
             return ["No bone was found."]
@@ -70,7 +71,7 @@ class Anatomy(Joint):
         limit = self.config.farthest * _hand.unit(bones) if bones else 0.0
         apart = {
             (one, two): _hand.gap(bones[one], bones[two], size)
-            for one, two in _hand.NEIGHBOURS
+            for one, two in hand.NEIGHBOURS
             if one in bones and two in bones
         }
         far = {pair for pair, gap in apart.items() if gap > limit}
@@ -86,7 +87,7 @@ class Anatomy(Joint):
 
 def _present(masks: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The hand bones among the classes that have a pixel."""
-    return {name: masks[name] for name in _hand.NAMES if name in masks and len(masks[name])}
+    return {name: masks[name] for name in hand.NAMES if name in masks and len(masks[name])}
 
 
 def _torn(bones: Mapping[str, np.ndarray], size: tuple[int, int]) -> Iterator[str]:

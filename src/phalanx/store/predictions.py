@@ -14,7 +14,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,8 @@ CLIP = 8.0
 _MANIFEST = "manifest.json"
 _FORMAT = "phalanx-store/1"
 
+# Rows of a chunk of an array that is written strip by strip.
+_STRIP = 512
 # Bytes of planes that are read at once.
 _BLOCK = 4_000_000
 
@@ -39,6 +42,14 @@ _BLOCK = 4_000_000
 def quantise(logits: np.ndarray) -> np.ndarray:
     """int8 codes of float logits, 16 a unit, clipped at 8: code q stands for `(q + 0.5) / 16`."""
     return np.clip(np.floor(logits * LEVELS), -128, 127).astype(np.int8)
+
+
+def quantised(logits: np.ndarray) -> np.ndarray:
+    """The same of a large stack `(c, h, w)`, class by class: no second stack of floats is made on the way."""
+    codes = np.empty(logits.shape, np.int8)
+    for plane, source in zip(codes, logits, strict=True):
+        plane[:] = quantise(source.astype(np.float32))
+    return codes
 
 
 def restore(codes: np.ndarray) -> np.ndarray:
@@ -87,17 +98,46 @@ class Writer:
         return (self.partial / _key(case)).is_dir()
 
     def write(self, case: str, logits: np.ndarray, geometry: Geometry) -> None:
-        """Keep a case's logits `(c, h, w)`; one that is there already is left as it is."""
+        """Keep a case's logits `(c, h, w)`, upright; one that is there already is left as it is."""
         if case in self:
             return
+        logits, geometry = geometry.upright(logits)
         codes = quantise(logits) if self.dtype == "int8" else logits.astype(np.float16)
-        making = self.partial / f".making-{os.getpid()}"
-        zarr.create_array(
-            making, data=codes, chunks=(1, *codes.shape[1:]),
+        self._array(case, geometry, data=codes, chunks=(1, *codes.shape[1:]))
+        self._making.rename(self.partial / _key(case))
+
+    def write_strips(self, case: str, strips: Iterable[np.ndarray], geometry: Geometry) -> None:
+        """The same of logits that come as strips `(c, rows, w)` from top to bottom; no more than one is held."""
+        if case in self:
+            return
+        array: Any = None
+        first, upright = 0, replace(geometry, mirrored=False)
+        for strip in strips:
+            if array is None:
+                shape = len(strip), *geometry.network
+                chunks = 1, min(_STRIP, shape[1]), shape[2]
+                array = self._array(case, upright, shape=shape, chunks=chunks, dtype=self.dtype)
+            height, width = max(geometry.inner[0] - first, 0), geometry.inner[1]
+            # Class by class: handed over at once, the strip would be copied, and packed by several threads.
+            for channel, plane in enumerate(strip):
+                codes = quantise(plane.astype(np.float32)) if self.dtype == "int8" else plane.astype(np.float16)
+                if geometry.mirrored:
+                    codes[:height, :width] = codes[:height, :width][:, ::-1].copy()
+                array[channel, first : first + len(codes)] = codes
+            first += strip.shape[1]
+        assert first == geometry.network[0], "strips must cover the frame"
+        self._making.rename(self.partial / _key(case))
+
+    @property
+    def _making(self) -> Path:
+        return self.partial / f".making-{os.getpid()}"
+
+    def _array(self, case: str, geometry: Geometry, **given: Any) -> Any:
+        return zarr.create_array(
+            self._making, **given,
             compressors=BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.bitshuffle),
             attributes={"case": case, "geometry": geometry.to_dict()},
         )  # fmt: skip
-        making.rename(self.partial / _key(case))
 
     def close(self) -> None:
         """Write the manifest and give the store its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -97,8 +98,10 @@ def lines(keys: Sequence[Key], masks: Pile, dialect: Dialect, size: tuple[int, i
     data, bounds = memoryview(text.data), ends.tolist()
     empty = dialect.empty.encode()
     parts: list[bytes | memoryview] = []
+    # The same images and classes come again and again.
+    quoted = cache(_quoted)
     for (image, label), start, stop in zip(keys, bounds[:-1], bounds[1:], strict=True):
-        cells = ",".join(map(_quoted, dialect.cells(image, label)))
+        cells = ",".join(map(quoted, dialect.cells(image, label)))
         parts += (f"{cells},".encode(), data[start:stop] if stop > start else empty, b"\n")
     return b"".join(parts)
 

@@ -28,13 +28,19 @@ from torch.utils.data import DataLoader
 
 from phalanx.core import files
 from phalanx.core.labels import LabelSpace
-from phalanx.train.adapter import Adapter, Truth
+from phalanx.train import networks, shortage
+from phalanx.train.adapter import Adapter, Infer, Truth, kept, memory_format
 from phalanx.train.checkpoints import WholeFiles, load_weights, save_weights
 from phalanx.train.history import History
 from phalanx.train.settings import TrainConfig
 from phalanx.train.watch import Watch, Watcher
 
 _LOG = logging.getLogger("phalanx")
+
+_KNOBS = (
+    "lower train.batch_size (raise train.accumulate instead) or data.size, set train.checkpoint_activations=true or "
+    "train.precision=bf16; batch_size=auto finds what fits"
+)
 
 
 def fit(
@@ -48,6 +54,7 @@ def fit(
     folder: Path,
     seed: int,
     watch: Watcher | None = None,
+    infer: Infer | None = None,
 ) -> dict[str, Any]:
     """Train `method` to the end and leave it with the weights that predict.
 
@@ -61,6 +68,7 @@ def fit(
         folder: of the fold.
         seed: of everything that is drawn.
         watch: called with (epoch, validation Dice) after each validation; what it raises ends the training.
+        infer: how validation predicts, where that is not one forward pass a batch.
 
     Returns:
         What `fold.json` holds: val_dice, epoch (of the kept weights), epochs, steps, seconds, precision, parameters.
@@ -70,13 +78,19 @@ def fit(
         load_weights(method, folder / "weights.safetensors")
         return json.loads(done.read_text())
     folder.mkdir(parents=True, exist_ok=True)
-    adapter = Adapter(method.to(memory_format=torch.channels_last), config, labels, truth, seed)  # type: ignore[call-overload]
-    adapter.method = torch.compile(method) if config.compile else method  # type: ignore[assignment]
+    if config.checkpoint_activations:
+        for network in networks.able(method, "checkpoint_activations", "train.checkpoint_activations"):
+            network.checkpoint_activations(True)
+    adapter = Adapter(method.to(memory_format=memory_format(config)), config, labels, truth, seed)  # type: ignore[call-overload]
+    adapter.infer = infer or adapter.infer
+    if config.compile:
+        networks.compile_stages(method)
     trainer = _trainer(config, folder, watch)
     last, started = folder / "last.ckpt", time.monotonic()
     resumed = last if last.is_file() else None
+    _tell_epoch(train, resumed)
     if resumed is None or not _stopped_early(resumed):
-        with _quiet(), _stoppable(trainer):
+        with _quiet(), shortage.told("training", _KNOBS), _stoppable(trainer):
             trainer.fit(adapter, train, validation, ckpt_path=resumed, weights_only=True)
         # The last epoch need not be one of those that are validated and saved.
         trainer.save_checkpoint(last)
@@ -85,7 +99,9 @@ def fit(
 
 def precision(config: TrainConfig) -> str:
     """Lightning's name of the precision that `auto` means on this machine."""
-    names = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+    # Processors have no gradient scaling for float16: Lightning takes bfloat16 there, and so it is called.
+    half = "16-mixed" if torch.cuda.is_available() else "bf16-mixed"
+    names = {"32": "32-true", "bf16": "bf16-mixed", "16": half}
     if config.precision != "auto":
         return names[config.precision]
     if torch.cuda.is_available():
@@ -132,6 +148,17 @@ def _trainer(config: TrainConfig, folder: Path, watch: Watcher | None) -> lightn
         )  # fmt: skip
 
 
+def _tell_epoch(train: DataLoader[Any], checkpoint: Path | None) -> None:
+    """Tell the sampler which epoch a resumed run begins with.
+
+    Lightning tells it only after it has let the workers begin: they would prepare the first epoch once more.
+    """
+    sampler: Any = train.sampler
+    if checkpoint is not None and hasattr(sampler, "set_epoch"):
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        sampler.set_epoch(state["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+
+
 def _stopped_early(checkpoint: Path) -> bool:
     """True when the run behind a checkpoint had already run out of patience."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -142,18 +169,17 @@ def _stopped_early(checkpoint: Path) -> bool:
 def _finish(method: nn.Module, config: TrainConfig, folder: Path, started: float) -> dict[str, Any]:
     """Put the kept weights into `method`, write them and `fold.json`."""
     last = torch.load(folder / "last.ckpt", map_location="cpu", weights_only=True)
-    kept = last
+    chosen = last
     states = [value for name, value in last["callbacks"].items() if name.startswith("ModelCheckpoint")]
     best = [state["best_model_path"] for state in states if state["monitor"] == "val_dice"]
     if config.keep == "best" and best and best[0]:
         # The stored path is absolute; the run folder may have moved since.
-        kept = torch.load(folder / Path(best[0]).name, map_location="cpu", weights_only=True)
-    prefix = "method._orig_mod." if config.compile else "method."
-    method.load_state_dict({name.removeprefix(prefix): value for name, value in kept["state_dict"].items()})
+        chosen = torch.load(folder / Path(best[0]).name, map_location="cpu", weights_only=True)
+    method.load_state_dict(kept(chosen))
     save_weights(method, folder / "weights.safetensors")
     rows = next(value["rows"] for name, value in last["callbacks"].items() if name.startswith("History"))
     # Saved after the loop, the last checkpoint counts the epoch that would have come next.
-    epoch = int(rows[-1]["epoch"] if kept is last else kept["epoch"])
+    epoch = int(rows[-1]["epoch"] if chosen is last else chosen["epoch"])
     scores = [row["val_dice"] for row in rows if row["epoch"] == epoch and "val_dice" in row]
     summary = {
         "val_dice": scores[-1] if scores else None,

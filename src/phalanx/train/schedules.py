@@ -1,21 +1,18 @@
 """Learning-rate schedules by name, stepped once an optimiser step.
 
-Each is a pure function `rate(config, lr, step, total) -> learning rate`, so that a plot, a test and the loop agree and
-a resumed run needs nothing but the step.
+Each is a pure function of the step and the validations so far, `rate(config, lr, step, total, dices) -> learning rate`,
+so that a plot, a test and the loop agree and a resumed run needs nothing but these.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from phalanx.core.catalogue import Strict
-
-if TYPE_CHECKING:
-    from torch.optim import Optimizer
-    from torch.optim.lr_scheduler import LambdaLR
 
 
 class Constant(Strict):
@@ -64,23 +61,70 @@ class CosineRestarts(Strict):
     gamma: float = Field(default=0.5, gt=0, le=1)
 
 
-ScheduleConfig = Annotated[Constant | OneCycle | CosineRestarts, Field(discriminator="name")]
+class Cosine(Strict):
+    """Half a cosine from `lr` down to `final * lr`.
+
+    Source: Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, section 3, one cycle.
+
+    Args:
+        final: where it would end, one step after the last, as a share of `lr`.
+    """
+
+    name: Literal["cosine"] = "cosine"
+    final: float = Field(default=0.0, ge=0, le=1)
 
 
-def rate(config: Constant | OneCycle | CosineRestarts, lr: float, step: int, total: int) -> float:
-    """Learning rate of step `step` (0-based) of `total`, for an optimiser whose own rate is `lr`."""
-    if config.name == "one_cycle":
+class Poly(Strict):
+    """`lr * (1 - step / total)^power`. Source: Chen et al. 2018, https://arxiv.org/abs/1606.00915, section 4.1."""
+
+    name: Literal["poly"] = "poly"
+    power: float = Field(default=0.9, gt=0)
+
+
+class Plateau(Strict):
+    """The rate is multiplied by `factor` whenever validation Dice has not risen for a while; decided once a validation.
+
+    Args:
+        factor: new rate over old rate.
+        patience: validations in a row that may pass without a better Dice; the next one lowers the rate.
+        threshold: a Dice counts as better when it is above the best so far by more than this.
+        cooldown: validations after a reduction that do not count.
+        floor: lowest rate, as a share of `lr`.
+    """
+
+    name: Literal["plateau"] = "plateau"
+    factor: float = Field(default=0.5, gt=0, lt=1)
+    patience: int = Field(default=5, ge=0)
+    threshold: float = Field(default=1e-4, ge=0)
+    cooldown: int = Field(default=0, ge=0)
+    floor: float = Field(default=1e-3, ge=0, le=1)
+
+
+Schedule = Constant | OneCycle | CosineRestarts | Cosine | Poly | Plateau
+ScheduleConfig = Annotated[Schedule, Field(discriminator="name")]
+
+
+def rate(config: Schedule, lr: float, step: int, total: int, dices: Sequence[float] = ()) -> float:
+    """Learning rate of step `step` (0-based) of `total`, for an optimiser whose own rate is `lr`.
+
+    Args:
+        config: the schedule.
+        lr: the optimiser's rate.
+        step: optimiser steps taken so far.
+        total: optimiser steps of the whole run; no rate is asked for beyond it but by a scheduler that looks ahead.
+        dices: validation Dice of every validation so far, in order.
+    """
+    if isinstance(config, OneCycle):
         return _one_cycle(config, lr, step, total)
-    if config.name == "cosine_restarts":
+    if isinstance(config, CosineRestarts):
         return _cosine_restarts(config, lr, step)
+    if isinstance(config, Cosine):
+        return _cosine(lr, config.final * lr, min(step / max(total, 1), 1.0))
+    if isinstance(config, Poly):
+        return lr * (1 - min(step / max(total, 1), 1.0)) ** config.power
+    if isinstance(config, Plateau):
+        return lr * max(config.factor ** _reductions(config, dices), config.floor)
     return lr
-
-
-def build(config: Constant | OneCycle | CosineRestarts, optimiser: Optimizer, lr: float, total: int) -> LambdaLR:
-    """A scheduler that sets `rate` at every step."""
-    from torch.optim.lr_scheduler import LambdaLR
-
-    return LambdaLR(optimiser, lambda step: rate(config, lr, step, total) / lr)
 
 
 def _one_cycle(config: OneCycle, lr: float, step: int, total: int) -> float:
@@ -103,3 +147,16 @@ def _cosine_restarts(config: CosineRestarts, lr: float, step: int) -> float:
 
 def _cosine(start: float, end: float, x: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * x)) / 2
+
+
+def _reductions(config: Plateau, dices: Sequence[float]) -> int:
+    """How often the rate was lowered in the course of these validations."""
+    best, bad, cooling, count = -math.inf, 0, 0, 0
+    for dice in dices:
+        better = dice > best + config.threshold
+        best, bad = (dice, 0) if better else (best, bad + 1)
+        if cooling:
+            cooling, bad = cooling - 1, 0
+        if bad > config.patience:
+            count, cooling, bad = count + 1, config.cooldown, 0
+    return count

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phalanx.view import figures
@@ -67,22 +69,35 @@ def importance(shares: dict[str, float]) -> Figure:
 
 
 def parallel(report: dict[str, Any]) -> Figure:
-    """Each trial as a line through its values, coloured by its Dice; keys that not all trials have are left out."""
-    import plotly.graph_objects as go
+    """Each trial as a line through its values, coloured by its Dice; keys that not all trials have are left out.
 
-    done = _done(report)
+    Plain lines, not Plotly's own parallel coordinates: those need WebGL, which a page that opens anywhere may not have.
+    """
+    import plotly.graph_objects as go
+    from plotly.colors import sample_colorscale
+
+    done = sorted(_done(report), key=lambda trial: trial["dice"])
     axes = [axis for axis in report["axes"] if all(axis["key"] in trial["labels"] for trial in done)]
     dice = [trial["dice"] for trial in done]
-    dimensions = [{"label": "Dice", "values": dice}]
-    dimensions += [_dimension(axis, [trial["labels"][axis["key"]] for trial in done]) for axis in axes]
-    lines = go.Parcoords(
-        dimensions=dimensions,
-        line={"color": dice, "colorscale": [list(stop) for stop in figures.SCALE], "showscale": False},
-        labelangle=-12, labelside="bottom",
-    )  # fmt: skip
-    figure = figures.dress(go.Figure(lines), height=430, hover="closest")
-    figure.update_layout(margin={"l": 60, "r": 60, "t": 30, "b": 80})
-    return figure
+    columns = [_column({"key": "Dice", "choices": [], "log": False}, dice)]
+    columns += [_column(axis, [trial["labels"][axis["key"]] for trial in done]) for axis in axes]
+    figure = go.Figure()
+    for trial, share, *places in zip(done, columns[0].places, *(column.places for column in columns), strict=True):
+        figure.add_scatter(
+            x=[*range(len(columns))], y=places, mode="lines", showlegend=False, name=f"trial {trial['number']}",
+            line={"color": sample_colorscale([list(stop) for stop in figures.SCALE], share)[0], "width": 1.8},
+            hovertemplate=f"trial {trial['number']}: {trial['dice']:.4f}<br>{_said(trial)}<extra></extra>",
+        )  # fmt: skip
+    for place, column in enumerate(columns):
+        figure.add_vline(place, line={"color": figures.INK, "width": 1})
+        for height, text in column.ticks:
+            figure.add_annotation(
+                x=place, y=height, text=text, showarrow=False, xanchor="left", xshift=4, font={"size": 11}
+            )
+    names = [column.name for column in columns]
+    figure.update_xaxes(tickvals=[*range(len(names))], ticktext=names, range=[-0.1, len(names) - 0.5], showgrid=False)
+    figure.update_yaxes(visible=False, range=[-0.06, 1.06])
+    return figures.dress(figure, height=430, hover="closest")
 
 
 def slices(report: dict[str, Any]) -> Figure:
@@ -164,18 +179,25 @@ def _said(trial: dict[str, Any]) -> str:
     return "<br>".join(html.escape(f"{key} {value}") for key, value in trial["labels"].items())
 
 
-def _dimension(axis: dict[str, Any], values: Sequence[Any]) -> dict[str, Any]:
-    import math
+@dataclass(frozen=True)
+class _Column:
+    """An axis of the parallel coordinates: where its values lie, 0 to 1, and what is written at which height."""
 
-    label = html.escape(axis["key"].removeprefix("train."))
+    name: str
+    places: list[float]
+    ticks: list[tuple[float, str]]
+
+
+def _column(axis: dict[str, Any], values: Sequence[Any]) -> _Column:
+    name = html.escape(axis["key"].rpartition(".")[2])
     if axis["choices"]:
-        places = {label: place for place, label in enumerate(axis["choices"])}
-        names = [html.escape(name) for name in axis["choices"]]
-        found = [places[str(value)] for value in values]
-        return {"label": label, "values": found, "tickvals": [*range(len(names))], "ticktext": names}
-    if axis["log"]:
-        low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-        ticks = [*range(low, high + 1)]
-        found = [math.log10(value) for value in values]
-        return {"label": label, "values": found, "tickvals": ticks, "ticktext": [f"{10.0**tick:g}" for tick in ticks]}
-    return {"label": label, "values": list(values)}
+        last = max(len(axis["choices"]) - 1, 1)
+        heights = {label: place / last for place, label in enumerate(axis["choices"])}
+        ticks = [(height, html.escape(label)) for label, height in heights.items()]
+        return _Column(name, [heights[str(value)] for value in values], ticks)
+    scaled = [math.log10(value) if axis["log"] else float(value) for value in values]
+    low, high = min(scaled), max(scaled)
+    places = [(value - low) / (high - low) if high > low else 0.5 for value in scaled]
+    middle = 10 ** ((low + high) / 2) if axis["log"] else (low + high) / 2
+    ends = [(0.0, min(values)), (0.5, middle), (1.0, max(values))] if high > low else [(0.5, values[0])]
+    return _Column(name, places, [(height, f"{value:.3g}") for height, value in ends])

@@ -70,6 +70,8 @@ def clip_to_frame(ring: np.ndarray) -> np.ndarray:
         if not len(ring):
             break
         depth = sign * (ring[:, axis] - bound)
+        if (depth >= 0).all():
+            continue
         ahead, following = np.roll(depth, -1), np.roll(ring, -1, axis=0)
         kept: list[np.ndarray] = []
         for here, there, a, b in zip(ring, following, depth, ahead, strict=True):
