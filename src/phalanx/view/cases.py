@@ -17,6 +17,8 @@ from phalanx.view import _format, _html, picture
 from phalanx.view._html import escape
 
 Masks = Mapping[str, np.ndarray]
+# Letters of a case id that the list of contents has room for.
+_LINK = 20
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,11 @@ def render(cases: Sequence[Shown], labels: LabelSpace, title: str) -> str:
     for place, shown in enumerate(cases, 1):
         name = f"case-{place}"
         parts.append(
-            (name, escape(_format.short(shown.case)), _html.section(name, shown.case, _pairs(name, shown, labels)))
+            (
+                name,
+                escape(_format.short(shown.case, _LINK)),
+                _html.section(name, shown.case, _pairs(name, shown, labels)),
+            )
         )
     sources = list(dict.fromkeys(name for shown in cases for name in shown.masks))
     return _html.page("Phalanx cases", (title, ", ".join(sources)), "", parts, __version__)
@@ -65,7 +71,9 @@ def inline(page: str, height: int = 900) -> str:
         page: what `render` gives.
         height: of the element in pixels.
     """
-    return f'<iframe srcdoc="{escape(page)}" style="width:100%;height:{height}px;border:0"></iframe>'
+    # IPython warns of an <iframe> that stands alone.
+    frame = f'<iframe srcdoc="{escape(page)}" style="width:100%;height:{height}px;border:0"></iframe>'
+    return f"<div>{frame}</div>"
 
 
 def dice(one: Masks, two: Masks, labels: LabelSpace) -> dict[str, float]:

@@ -14,35 +14,38 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-def histogram(groups: Mapping[str, Sequence[float]], title: str, step: float) -> Figure:
-    """How often a number occurs in each group, in per cent of the group, so that groups of other sizes compare.
+def histogram(groups: Mapping[str, Sequence[float]], title: str, step: float, limits: Sequence[float] = ()) -> Figure:
+    """How often a number occurs in each group, a row a group, in per cent of it, so that groups of other sizes compare.
 
     Args:
-        groups: name -> values; those that are missing are left out.
+        groups: name -> values; those that are missing are left out, and groups without any.
         title: of the axis, with the unit.
         step: width of a bar.
+        limits: values to mark with a line.
     """
-    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
 
-    known = {name: _known(values) for name, values in groups.items()}
+    known = {name: values for name, group in groups.items() if len(values := _known(group))}
     every = np.concatenate([*known.values(), np.empty(0)])
     low = np.floor(every.min() / step) * step if len(every) else 0.0
     edges = np.arange(low, (every.max() if len(every) else step) + step * 1.001, step)
-    figure = go.Figure()
-    for place, (name, values) in enumerate(known.items()):
-        if not len(values):
-            continue
+    rows = max(1, len(known))
+    figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.16 / rows)
+    for row, (name, values) in enumerate(known.items(), 1):
         counts, _ = np.histogram(values, edges)
         figure.add_bar(
             x=(edges[:-1] + step / 2).tolist(), y=(100 * counts / len(values)).round(3).tolist(), width=step * 0.94,
-            name=f"{html.escape(name)}, {len(values)}", marker={"color": _colour(place), "opacity": 0.6},
+            name=f"{html.escape(name)}: {len(values)}, median {np.median(values):.3g}", row=row, col=1,
+            marker={"color": _colour(row - 1)},
             customdata=[f"{first:g} to {first + step:g}: {count}"
                         for first, count in zip(edges[:-1].tolist(), counts.tolist(), strict=True)],
             hovertemplate=f"{html.escape(name)}, %{{customdata}} (%{{y:.1f}} %)<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title_text=html.escape(title))
-    figure.update_yaxes(title_text="% of the group")
-    return figures.dress(figure, height=340, hover="closest", legend=True)
+    for limit in limits:
+        figure.add_vline(x=limit, line={"color": figures.INK, "width": 1.2, "dash": "dot"})
+    figure.update_xaxes(title_text=html.escape(title), row=rows, col=1)
+    figure.update_yaxes(matches="y", ticksuffix=" %", nticks=4, rangemode="tozero")
+    return _unless_empty(figures.dress(figure, height=100 + 120 * rows, hover="closest", legend=True))
 
 
 def shares(groups: Mapping[str, Mapping[str, int]], title: str) -> Figure:
@@ -54,7 +57,7 @@ def shares(groups: Mapping[str, Mapping[str, int]], title: str) -> Figure:
     """
     import plotly.graph_objects as go
 
-    words = list(dict.fromkeys(word for counts in groups.values() for word in counts))
+    words = sorted({word for counts in groups.values() for word in counts})
     totals = {name: max(1, sum(counts.values())) for name, counts in groups.items()}
     figure = go.Figure()
     for place, word in enumerate(words):
@@ -69,7 +72,7 @@ def shares(groups: Mapping[str, Mapping[str, int]], title: str) -> Figure:
     figure.update_xaxes(title_text=f"{html.escape(title)}, % of the group", range=[0, 100])
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     dressed = figures.dress(figure, height=130 + 44 * len(groups), hover="closest", legend=True)
-    return dressed.update_layout(barmode="stack")
+    return _unless_empty(dressed.update_layout(barmode="stack", legend={"traceorder": "normal"}))
 
 
 def scatter(groups: Mapping[str, Sequence[tuple[str, float, float]]], titles: tuple[str, str]) -> Figure:
@@ -87,13 +90,23 @@ def scatter(groups: Mapping[str, Sequence[tuple[str, float, float]]], titles: tu
         figure.add_scatter(
             x=[row[1] for row in known], y=[row[2] for row in known], mode="markers",
             name=f"{html.escape(name) or 'not known'}, {len(known)}",
-            marker={"size": 7, "color": _colour(place), "opacity": 0.75},
+            marker={"size": 8, "color": _colour(place), "opacity": 0.75, "line": {"width": 0.6, "color": "#ffffff"}},
             customdata=[html.escape(row[0]) for row in known],
             hovertemplate="%{customdata}: %{x:g}, %{y:g}<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title_text=html.escape(titles[0]))
     figure.update_yaxes(title_text=html.escape(titles[1]))
-    return figures.dress(figure, height=420, hover="closest", legend=True)
+    return _unless_empty(figures.dress(figure, height=420, hover="closest", legend=True))
+
+
+def _unless_empty(figure: Figure) -> Figure:
+    """The figure; a line that says so instead of bare axes when nothing is drawn in it."""
+    if any(len(trace.x) for trace in figure.data):  # type: ignore[attr-defined]
+        return figure
+    figure.update_layout(height=80, margin={"t": 8}, shapes=[])
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    place = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
+    return figure.add_annotation(text="no values", showarrow=False, **place)
 
 
 def _known(values: Sequence[float]) -> np.ndarray:
