@@ -25,11 +25,13 @@ class Truth:
         cases: by id.
         classes: scored classes, in the order of the masks.
         read: the image size and the runs of a case.
+        note: what is odd about them; "" if nothing.
     """
 
     cases: dict[str, Case]
     classes: tuple[str, ...]
     read: Callable[[Case], tuple[tuple[int, int], list[np.ndarray]]]
+    note: str = ""
 
     def of(self, names: Sequence[str]) -> dict[str, list[np.ndarray]]:
         """Runs of these cases, on all cores.
@@ -104,7 +106,8 @@ def truth(path: Path, told: Path | None, reading: Reading) -> Truth:
     if found.cases is None:
         raise StoreError("a search needs a data set as truth", told, "name its folder")
     parts, names, read = found.cases
-    return Truth({case.id: case for cases in parts.values() for case in cases}, names, read)
+    note = _sources.unpatched([found, _sources.Found(path, stores=[path])], reading) or ""
+    return Truth({case.id: case for cases in parts.values() for case in cases}, names, read, note)
 
 
 def _of_run(store: Path) -> Truth:

@@ -119,6 +119,7 @@ def work(
     report["warnings"] += [
         f"{store.path} is a copy of another member and was left out" for store in named if store not in opened
     ]
+    report["warnings"] += [truth.note] if truth.note else []
     if settings.calibrate:
         report["warnings"].append("temperatures were fitted on all cases; the nested scores are not blind to them")
     recipe = _search_recipe.described(

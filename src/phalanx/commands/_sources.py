@@ -26,11 +26,19 @@ _KEPT = 16
 
 @dataclass(frozen=True)
 class Reading:
-    """How a folder that is a data set is read; see `phalanx check`."""
+    """How a folder that is a data set is read; see `phalanx check`.
+
+    Args:
+        reader: its name; None: guessed.
+        options: of the reader, `key=value`.
+        rasteriser: how outlines become pixels.
+        patch: corrections of labels that are applied first.
+    """
 
     reader: str | None = None
     options: tuple[str, ...] = ()
     rasteriser: str = "opencv"
+    patch: Path | None = None
 
 
 @dataclass
@@ -157,10 +165,12 @@ def _dataset(path: Path, reading: Reading) -> Found:
     from phalanx.commands import check
     from phalanx.core import catalogue
     from phalanx.core.errors import DataError
-    from phalanx.data import decode
+    from phalanx.data import decode, patch
     from phalanx.datasets import _base
 
     dataset = catalogue.build("datasets", check.settings(path, reading.reader, list(reading.options))).read()
+    if reading.patch is not None:
+        dataset = patch.applied(dataset, patch.load(reading.patch), reading.rasteriser)
     errors = [finding for finding in dataset.findings if finding.level == "error"]
     if errors:
         more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
@@ -178,6 +188,31 @@ def _dataset(path: Path, reading: Reading) -> Found:
         return size, decode.runs(case, dataset.labels, reading.rasteriser, size)
 
     return Found(path, cases=(labelled, dataset.labels.scored_names, read))
+
+
+def unpatched(found: Sequence[Found], reading: Reading) -> str | None:
+    """What to say when a run had its labels corrected and the data set it is held against has not."""
+    if reading.patch is not None or not any(item.cases for item in found):
+        return None
+    patches = (_patch_of(item.path) for item in found if not item.cases)
+    name = next((patch for patch in patches if patch), None)
+    return name and f"The run learnt from labels corrected by {name}; say --patch {name} to hold it against the same."
+
+
+def _patch_of(path: Path) -> str | None:
+    """The patch of the run that something is or lies in; a CSV that merely lies there says nothing of itself."""
+    import yaml
+
+    whole = path.resolve()
+    folder = next((above for above in (whole, *whole.parents[:2]) if (above / "config.yaml").is_file()), None)
+    if folder is None:
+        return None
+    try:
+        values = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        named = values["data"]["patch"]
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        return None
+    return None if named is None else str(named)
 
 
 @dataclass(frozen=True)

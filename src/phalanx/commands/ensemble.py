@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from phalanx.commands._ensembled import Written
+    from phalanx.commands._sources import Reading
 
 
 def ensemble(
@@ -34,6 +35,7 @@ def ensemble(
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
     ] = None,
+    patch: Annotated[Path | None, typer.Option(help="Corrections of the labels of DATA, as data.patch.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.csv and OUT.yaml.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads; one a core if not told.")] = 0,
 ) -> None:  # fmt: skip
@@ -61,8 +63,10 @@ def ensemble(
         written = _ensembled.write(recipe, members, output, part, sample=sample, overwrite=overwrite, threads=threads)
         _show(written, output)
     if truth is not None:
+        from phalanx.commands import _sources
+
         name = _ensembled.dialect_of(output)
-        _score(truth, output, name, reader, tuple(option or ()))
+        _score(truth, output, name, _sources.Reading(reader, tuple(option or ()), patch=patch))
 
 
 def _vote(recipe: Path, output: Path, part: Literal["test", "oof"], *, overwrite: bool, threads: int) -> None:
@@ -86,7 +90,7 @@ def _show(written: Written, output: Path) -> None:
     print(f"Wrote {output} ({written.rows} rows of {written.cases} images) and {output.with_suffix('.yaml')}")
 
 
-def _score(truth: Path, output: Path, dialect: str, reader: str | None, options: tuple[str, ...]) -> None:
+def _score(truth: Path, output: Path, dialect: str, reading: Reading) -> None:
     from rich.console import Console
 
     from phalanx.commands import _scored, _sources
@@ -94,7 +98,7 @@ def _score(truth: Path, output: Path, dialect: str, reader: str | None, options:
 
     written = dialects.named(dialect)
     found = [
-        _sources.find(truth, written, _sources.Reading(reader, options)),
+        _sources.find(truth, written, reading),
         _sources.find(output, written, _sources.Reading()),
     ]
     # A data set may hold the truth of other images too; what is left out is said.

@@ -47,6 +47,7 @@ def score(
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
     ] = None,
+    patch: Annotated[Path | None, typer.Option(help="Corrections of the data set's labels, as data.patch.")] = None,
     rasteriser: Annotated[Literal["opencv", "coco"], typer.Option(help="How outlines become pixels.")] = "opencv",
 ) -> None:  # fmt: skip
     """Score predictions: Dice and IoU of every class and case, means with 95 % intervals over groups (people).
@@ -69,12 +70,14 @@ def score(
     pixels = None if size is None else _dialect.parse_size(size)
     inputs = [path for path in (pred, truth, against, groups) if path is not None]
     _results.check({"--csv": csv, "--json": json}, inputs, overwrite)
-    reading = _sources.Reading(reader, tuple(option or ()), rasteriser)
+    reading = _sources.Reading(reader, tuple(option or ()), rasteriser, patch)
     found: list[Found] = [_sources.find(truth, of_truth, reading), _sources.find(pred, written, reading)]
     if against is not None:
         found.append(_sources.find(against, written, reading))
     scored = _scored.work(found, (metric,) if metric else ("dice", "iou"), pixels, groups, partial=partial)
     _show(scored)
+    if said := _sources.unpatched(found, reading):
+        print(said)
     _write(scored, csv, json)
 
 

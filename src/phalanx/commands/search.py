@@ -43,6 +43,7 @@ def search(
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
     ] = None,
+    patch: Annotated[Path | None, typer.Option(help="Corrections of the labels of DATA, as data.patch.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace NAME.yaml and NAME.html.")] = False,
 ) -> None:  # fmt: skip
     """Search an ensemble on out-of-fold predictions, and say what it gains on people it did not see.
@@ -60,11 +61,14 @@ def search(
     if output.suffix.lower() not in (".yaml", ".yml"):
         raise typer.BadParameter(f"{output} must end in .yaml", param_hint="-o")
     _results.check({"-o": output, "the page of -o": page}, runs, overwrite)
+    if patch is not None and truth is None:
+        raise typer.BadParameter("goes with --truth; the run's own labels have its own patch", param_hint="--patch")
     settings = _searched.Settings(
         space=space, metric=metric, stages=_searched.stages(stages), folds=folds, seed=seed, always=always,
         calibrate=calibrate, limit=limit, partial=partial, dialect=dialect,
     )  # fmt: skip
-    done = _searched.work(runs, truth, _sources.Reading(reader, tuple(option or ())), settings, output)
+    reading = _sources.Reading(reader, tuple(option or ()), patch=patch)
+    done = _searched.work(runs, truth, reading, settings, output)
     _show(done, output, page)
 
 

@@ -56,6 +56,7 @@ def view(
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
     ] = None,
+    patch: Annotated[Path | None, typer.Option(help="Corrections of the data set's labels, as data.patch.")] = None,
     rasteriser: Annotated[Literal["opencv", "coco"], typer.Option(help="How outlines become pixels.")] = "opencv",
 ) -> None:
     """Look at submissions in the browser: outlines over the images, errors, disagreement, the worst cases first.
@@ -77,7 +78,8 @@ def view(
         raise typer.BadParameter(f"{twice[0]} is named twice", param_hint="A.csv [B.csv ...]")
     free = app.free_port(port)
     named = _Named(files, images, truth, store)
-    shown = _volume(named) or _gallery(named, written, _sources.Reading(reader, tuple(option or ()), rasteriser))
+    reading = _sources.Reading(reader, tuple(option or ()), rasteriser, patch)
+    shown = _volume(named) or _gallery(named, written, reading)
     app.serve(
         shown, free, headless=headless, say=lambda address: _say(f"The viewer answers at {address} (Ctrl+C stops it)")
     )
@@ -106,8 +108,9 @@ def _gallery(named: _Named, dialect: Dialect, reading: Reading) -> Gallery:
     predictions = [_sources.find(path, dialect, reading) for path in named.files]
     labels = None if named.truth is None else _sources.find(named.truth, dialect, reading)
     shown = _viewed.gallery(predictions, labels, named.images, named.store)
+    said = _sources.unpatched([*predictions, *([labels] if labels else [])], reading)
     _say(f"{_format.count(len(shown.cases), 'case')}, {_format.count(len(shown.classes), 'class', 'classes')}")
-    for note in shown.notes:
+    for note in (*shown.notes, *([said] if said else [])):
         _say(note)
     return shown
 
