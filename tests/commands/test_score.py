@@ -378,6 +378,8 @@ def test_a_run_that_learnt_from_patched_labels(scores, call, phantom, truth_mask
     assert said in call("run", str(phantom))[1]
     assert said not in call("run", str(phantom), "--patch", "fixes.yaml")[1]
     assert call("run", str(phantom), "--patch", "none.yaml")[0] == 1
+    status, _, error = call("run/oof.csv", "run/oof.csv", "--patch", "fixes.yaml")
+    assert status == 2 and "--patch" in error
 
 
 def test_an_unfinished_run_is_refused(call, tmp_path):

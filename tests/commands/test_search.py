@@ -1,6 +1,7 @@
 """`phalanx search` on made-up predictions of phantom hands, and the ensemble that it leads to."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -171,6 +172,12 @@ def test_the_truth_with_the_patch_of_the_run(call, hands):
         means.append(next(entry["mean"] for entry in entries if entry["of"] == "out-of-fold"))
     # The made-up predictions follow the labels as they come: two of 10 x 29 masks no longer fit.
     assert means[0] - means[1] == pytest.approx(2 * 0.9 / 290, abs=0.003)
+    # An ensemble is scored against the same.
+    for name, more in (("plain", ()), ("patched", ("--patch", "fixes.yaml"))):
+        status, out, error = call("ensemble", "run", "-o", f"{name}-oof.csv", "--part", "oof", "--truth", hands, *more)
+        assert status == 0, error
+        means.append(float(re.search(r"mean Dice (0\.\d{4})", out)[1]))
+    assert means[2] - means[3] == pytest.approx(means[0] - means[1], abs=0.001)
     status, _, error = call("search", "run", "-o", "x.yaml", "--patch", "fixes.yaml")
     assert status == 2 and "--truth" in error
 

@@ -191,8 +191,15 @@ def _dataset(path: Path, reading: Reading) -> Found:
 
 
 def unpatched(found: Sequence[Found], reading: Reading) -> str | None:
-    """What to say when a run had its labels corrected and the data set it is held against has not."""
-    if reading.patch is not None or not any(item.cases for item in found):
+    """What to say when a run had its labels corrected and the data set it is held against has not.
+
+    Raises:
+        typer.BadParameter: a patch, and no data set to apply it to.
+    """
+    labelled = any(item.cases for item in found)
+    if reading.patch is not None and not labelled:
+        raise typer.BadParameter("corrects the labels of a data set, and none is named", param_hint="--patch")
+    if reading.patch is not None or not labelled:
         return None
     patches = (_patch_of(item.path) for item in found if not item.cases)
     name = next((patch for patch in patches if patch), None)

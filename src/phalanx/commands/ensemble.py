@@ -101,9 +101,10 @@ def _score(truth: Path, output: Path, dialect: str, reading: Reading) -> None:
         _sources.find(truth, written, reading),
         _sources.find(output, written, _sources.Reading()),
     ]
+    note = _sources.unpatched(found, reading)
     # A data set may hold the truth of other images too; what is left out is said.
     scored = _scored.work(found, ("dice", "iou"), None, None, partial=True)
     console = Console()
     console.print(_scored.classes(scored), highlight=False)
-    for line in _scored.sentences(scored):
+    for line in (*_scored.sentences(scored), *([note] if note else [])):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -74,10 +74,11 @@ def score(
     found: list[Found] = [_sources.find(truth, of_truth, reading), _sources.find(pred, written, reading)]
     if against is not None:
         found.append(_sources.find(against, written, reading))
+    note = _sources.unpatched(found, reading)
     scored = _scored.work(found, (metric,) if metric else ("dice", "iou"), pixels, groups, partial=partial)
     _show(scored)
-    if said := _sources.unpatched(found, reading):
-        print(said)
+    if note:
+        print(note)
     _write(scored, csv, json)
 
 

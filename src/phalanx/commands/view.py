@@ -107,11 +107,11 @@ def _gallery(named: _Named, dialect: Dialect, reading: Reading) -> Gallery:
 
     predictions = [_sources.find(path, dialect, reading) for path in named.files]
     labels = None if named.truth is None else _sources.find(named.truth, dialect, reading)
+    note = _sources.unpatched([*predictions, *([labels] if labels else [])], reading)
     shown = _viewed.gallery(predictions, labels, named.images, named.store)
-    said = _sources.unpatched([*predictions, *([labels] if labels else [])], reading)
     _say(f"{_format.count(len(shown.cases), 'case')}, {_format.count(len(shown.classes), 'class', 'classes')}")
-    for note in (*shown.notes, *([said] if said else [])):
-        _say(note)
+    for said in (*shown.notes, *([note] if note else [])):
+        _say(said)
     return shown
 
 
