@@ -13,7 +13,9 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 def write(folder: Path, **files: str) -> Path:
     for name, text in files.items():
-        (folder / f"{name}.yaml").write_text(text)
+        path = folder / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
     return folder
 
 
@@ -42,6 +44,8 @@ def test_a_changed_name_starts_its_section_afresh(tmp_path: Path) -> None:
         ({"a": "x: 1\nx: 2\n"}, "a", [], "not valid YAML: a.yaml"),
         ({"a": "- 1\n"}, "a", [], "must be a mapping"),
         ({"a": "x: 1\n"}, "../../etc/passwd", [], "no configuration has this name"),
+        ({"a": "x: 1\n", "study/ab": "x: 1\n"}, "ab", [], "no configuration has this name: ab. Did you mean a?"),
+        ({"study/ab": "x: 1\n"}, "study/ac", [], "Did you mean study/ab?"),
         ({"a": "x: ${nothing}\n"}, "a", [], "cannot be resolved"),
     ],
 )

@@ -111,7 +111,9 @@ def _read(folder: Path, name: str, above: tuple[str, ...]) -> DictConfig:
         )
     path = folder / f"{name}.yaml"
     if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-        known = tuple(str(file.relative_to(folder))[:-5] for file in sorted(folder.rglob("*.yaml")))
+        # Folders inside hold other things (studies, patches); they are listed for a name that asks for one.
+        files = folder.rglob("*.yaml") if "/" in name else folder.glob("*.yaml")
+        known = tuple(str(file.relative_to(folder))[:-5] for file in sorted(files))
         where = f" ('base:' of {above[-1]})" if above else ""
         raise ConfigError(f"no configuration has this name{where}", name, catalogue.nearest(name, known))
     try:
