@@ -1,7 +1,10 @@
 """Many masks at once: the compiled kernels, the same in NumPy, and a dense brute force say the same."""
 
+import csv
+import io
 from dataclasses import replace
 from itertools import pairwise
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -119,14 +122,124 @@ def test_parse_of_long_cells(dialect, cells, lead, fault):
     assert not any(found[2][2:])
 
 
-@settings(max_examples=60)
-@given(text=st.binary(max_size=300).map(lambda text: text.translate(bytes([10, 44, *b"0123456789 ab"] * 17 + [0]))))
-def test_separators(text):
+@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 1056, 5000])
+@pytest.mark.parametrize("fault", [b"", b"x", b" ", b":"])
+def test_parse_of_very_long_cells(count, fault):
+    """More runs than are held at a time; a fault is found wherever it is, and runs that touch are united."""
+    rng = np.random.default_rng(count)
+    steps = np.cumsum(rng.integers(1, 90, 2 * count)).reshape(-1, 2)
+    steps[1::7, 0] = steps[:-1:7, 1][: len(steps[1::7])]
+    numbers = np.stack([steps[:, 0] + 1, steps[:, 1] - steps[:, 0]], 1)
+    cell = " ".join(map(str, numbers.ravel().tolist())).encode()
+    place = int(rng.integers(0, len(cell)))
+    cell = cell[:place] + fault + cell[place + len(fault) :]
+    cells = [b"1 1 3 2 ", cell, b"5 2"]
+    found = parsed(_kernels, cells, BONES, [10**9] * 3)
+    assert found == parsed(_plain, cells, BONES, [10**9] * 3)
+    if not fault:
+        union = runs.union([steps])
+        assert found[0][found[1][1] : found[1][2] - 1] == union.ravel().tolist()
+
+
+@pytest.mark.parametrize("count", range(1, 21))
+def test_usual_cells_take_the_quick_way(count):
+    """The careful way would give the same masks, at a third of the speed."""
+    cell = " ".join(f"{40 * run + 1} {1 + run}" for run in range(count)).encode()
+    text = np.frombuffer(b"12345678 " + cell, np.uint8)
+    bounds, ends = np.zeros(2 * count + 7, np.int64), np.zeros(_kernels._HELD + 64, np.int32)
+    assert _kernels._usual_row(text, 9, len(text), 1, 10**9, ends, bounds, 0) == 2 * count
+    assert bounds[: 2 * count].tolist() == [bound for run in range(count) for bound in (40 * run, 41 * run + 1)]
+
+
+def lines_of(engine, text, columns):
+    """What a kernel finds in a text: where the lines end, the masks' cells, the names; None for -1."""
+    spans = np.full((len(text) // columns[0] + 1, 2), -7, np.int64)
+    images, labels, fills = np.zeros(len(text) + 1, np.uint8), np.zeros(len(text) + 1, np.uint8), np.full(3, -7)
     data = np.frombuffer(text, np.uint8)
-    wanted = [place for place, character in enumerate(text) if character in b",\n"]
-    assert pile.separators(data).tolist() == wanted
-    out = np.empty(len(text), np.int64)
-    assert out[: _plain.separators(data, out)].tolist() == wanted
+    end = engine.lines(data, np.array(columns), spans, images, labels, fills)
+    if end < 0:
+        return None
+    rows, of_images, of_labels = fills.tolist()
+    return end, spans[:rows].tolist(), images[:of_images].tobytes(), labels[:of_labels].tobytes()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_lines_by_hand(engine):
+    text = b"a.png,ulna,7 3\nb,,\nc.png,x"
+    assert lines_of(engine, text, (3, 0, 1, 2)) == (19, [[11, 14], [18, 18]], b"a.png\nb\n", b"ulna\n\n")
+    assert lines_of(engine, text, (3, 2, -1, 0)) == (19, [[0, 5], [15, 16]], b"7 3\n\n", b"")
+    assert lines_of(engine, b"a,b", (3, 0, 1, 2)) == (0, [], b"", b"")
+    for bad in (b"a,b\n", b"a,b,c,d\n", b"\n", b"a,b,c\nd,e,f,", b'a,b,c\n"', b"a,b,c\r\n", b"a,b,c\n\xc3"):
+        assert lines_of(engine, bad, (3, 0, 1, 2)) is None
+
+
+NAME = st.text(alphabet="ab.:-1 /\x00~", max_size=9)
+RUNS = st.text(alphabet="0123456789 ", max_size=150)
+
+
+@settings(max_examples=150)
+@given(rows=st.lists(st.tuples(NAME, RUNS, NAME, NAME), max_size=5), rest=RUNS, data=st.data())
+def test_lines_are_those_of_the_csv_module(rows, rest, data):
+    """Whole lines of four cells and the beginning of one more; with one character changed both kernels say the same."""
+    text = "".join(",".join(row) + "\n" for row in rows)
+    whole = (text + rest).encode()
+    columns = (4, *data.draw(st.permutations([0, 2, 1]).map(tuple)))
+    read = list(csv.reader(io.StringIO(text)))
+    found = pile.lines(np.frombuffer(whole, np.uint8), columns)
+    assert found is not None
+    end, spans, images, labels = found
+    assert end == len(text)
+    assert [whole[start:stop].decode() for start, stop in spans.tolist()] == [row[columns[3]] for row in read]
+    assert images.decode() == "".join(row[columns[1]] + "\n" for row in read)
+    assert labels.decode() == "".join(row[columns[2]] + "\n" for row in read)
+    if whole:
+        place = data.draw(st.integers(0, len(whole) - 1))
+        changed = (
+            whole[:place] + data.draw(st.sampled_from([b'"', b"\r", b"\x80", b",", b"\n", b"7"])) + whole[place + 1 :]
+        )
+        assert lines_of(_kernels, changed, columns) == lines_of(_plain, changed, columns)
+
+
+def written(dense, dialect, lead=b"12345678 "):
+    """Masks as cells somewhere in a text."""
+    text, ends = pile.write(piled(dense), dialect)
+    spans = np.stack([ends[:-1], ends[1:]], 1) + len(lead)
+    return pile.Cells(np.frombuffer(lead + text.tobytes(), np.uint8), spans, dialect)
+
+
+@pytest.mark.parametrize("name", ["_kernels", "_plain"])
+@given(a=masks(4), b=masks(4))
+def test_what_is_measured_is_that_of_pixels(name, a, b):
+    first, second = written(a, BONES), written(b, replace(BONES, base=0), b"1 2 3 4 5 6 7 ")
+    with mock.patch.object(pile, "engine", lambda: {"_kernels": _kernels, "_plain": _plain}[name]):
+        found = pile.measure(first, second, np.full(4, PIXELS), pile.Workspace())
+    assert found is not None
+    np.testing.assert_array_equal(found, np.stack([(a & b).sum(1), a.sum(1), b.sum(1)], 1))
+
+
+@pytest.mark.parametrize("name", ["_kernels", "_plain"])
+def test_what_is_not_measured(name):
+    """Cells at fault, and those that only `parse` can tell from them; `None` whichever side they are on."""
+    engine = {"_kernels": _kernels, "_plain": _plain}[name]
+    space, limits = pile.Workspace(), np.array([40, 20])
+
+    def measured(cell, dialect=BONES):
+        good = written(np.arange(PIXELS) % [[3], [4]] == 1, BONES)
+        text = np.frombuffer(b"12345678 " + cell + b"2 3", np.uint8)
+        cells = pile.Cells(text, np.array([[9 + len(cell), len(text)], [9, 9 + len(cell)]]), dialect)
+        with mock.patch.object(pile, "engine", lambda: engine):
+            found = [pile.measure(good, cells, limits, space), pile.measure(cells, good, limits, space)]
+        assert (found[0] is None) == (found[1] is None)
+        return None if found[0] is None else found[0].tolist()
+
+    # Pixels 1, 4, 7 and 10 with 1 to 3; 1, 5 and 9 with the cell.
+    assert measured(b"2 3 6 5") == [[1, 4, 3], [3, 3, 8]]
+    assert measured(b"2 3 5 6") == [[1, 4, 3], [3, 3, 9]]
+    assert measured(b"") == [[1, 4, 3], [0, 3, 0]]
+    assert measured(b"", replace(BONES, empties=("-",))) is None
+    assert measured(b"2 3", SIIM) is None
+    for cell in (b"2 3 4 1", b"2 0", b"0 1", b"19 3", b"2", b"2 3 x 1", b"2 3 1 1", b"-"):
+        assert measured(cell) is None
 
 
 def brute_vote(members, weights, needs, group):

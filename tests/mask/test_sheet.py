@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phalanx.core.errors import SubmissionError
-from phalanx.mask import sheet
+from phalanx.mask import _even, sheet
 from phalanx.mask.dialect import DIALECTS
 from phalanx.mask.rle import decode, encode
 
@@ -72,6 +72,46 @@ def test_a_file_in_blocks(tmp_path, monkeypatch, block, end, line):
         (5, "b.png", "Ulna", "14 3 19 20"),
         (6, "c.png", "Ulna", "7 1"),
     ]
+
+
+# Blocks of 40 bytes hold a line; of 27, the longest does not fit.
+@pytest.mark.parametrize("block", [27, 40, 59, 1 << 20])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_plain_file_is_indexed_as_any_other(tmp_path, monkeypatch, block, labelled):
+    names = [f"image{row % 7}.png" for row in range(23)]
+    cells = ["3 2 " * (row % 5) + "90 1" for row in range(23)]
+    lines = [f"{row},{cell},{name}" for row, (cell, name) in enumerate(zip(cells, names, strict=True))]
+    form = replace(BONES, columns=("image", "nr" if labelled else None, "mask"))  # type: ignore[arg-type]
+    path = write(tmp_path, "\n".join(["nr,mask,image", *lines, ""]).encode())
+    monkeypatch.setattr(_even, "_BLOCK", block)
+    labels = [str(row) if labelled else None for row in range(23)]
+    wanted = list(zip(range(2, 25), names, labels, cells, strict=True))
+    assert sheet.read(path, form) == wanted
+    with path.open("rb") as file:
+        assert (_even.index(file, path, form) is None) == (block == 27)
+    monkeypatch.setattr(_even, "index", lambda *_: None)
+    assert sheet.read(path, form) == wanted
+
+
+def test_the_last_line_needs_no_end(tmp_path):
+    path = write(tmp_path, b"image_name,class,rle\na,x,1 2\nb,y,3 4")
+    assert sheet.read(path, BONES) == [(2, "a", "x", "1 2"), (3, "b", "y", "3 4")]
+
+
+def test_sheets_share_keys_that_are_the_same(tmp_path):
+    texts = ["a,x,1 2\nb,y,3 4\n", "a,x,5 6\nb,y,\n", "b,y,3 4\na,x,1 2\n", 'a,x,1 2\n"b",y,3 4\n', "a,x,1 2\n"]
+    sheets = []
+    for number, text in enumerate(texts):
+        path = tmp_path / f"{number}.csv"
+        path.write_text("image_name,class,rle\n" + text)
+        sheets.append(sheet.Sheet(path, BONES))
+    sheet.share(sheets)
+    assert [found.keys is sheets[0].keys for found in sheets] == [True, True, False, False, False]
+    assert sheets[2].keys == sheets[0].keys[::-1] == [("b", "y"), ("a", "x")]
+    assert sheets[3].keys == sheets[0].keys
+    assert sheets[4].keys == [("a", "x")]
+    for found in sheets:
+        found.__exit__()
 
 
 @pytest.mark.parametrize("block", [1, 1 << 22])

@@ -73,6 +73,51 @@ def test_counts_are_those_of_painted_masks(three, size):
         )
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("size", [1, 200, 10**6])
+def test_counts_of_two(three, size, turned, monkeypatch):
+    """Straight from the text, or from masks that are laid out: the same counts, in the order of the pair."""
+    masks, (first, second, _) = three
+    _overlaps.align([first, second])
+    if turned:
+        monkeypatch.setattr(Index, "cells", lambda *_: None)
+    else:
+        monkeypatch.setattr(pile, "overlap", None)
+    counts = np.concatenate(
+        list(_overlaps.counts([first, second], [(1, 0)], _overlaps.parts([first, second], size))), 1
+    )
+    place = [KEYS.index(key) for key in first.keys]
+    a, b = masks[1][place], masks[0][place]
+    np.testing.assert_array_equal(counts, np.stack([(a & b).sum((1, 2)), a.sum((1, 2)), b.sum((1, 2))], 1)[None])
+
+
+def test_rows_of_one_key_are_united(tmp_path):
+    """Objects, a row each: the same number of rows, but not of masks."""
+    rows = ["a,1 2\na,9 1\nb,3 2\n", "a,2 3\nb,4 1\nb,8 2\n"]
+    for place, text in enumerate(rows):
+        (tmp_path / f"{place}.csv").write_text("ImageId,EncodedPixels\n" + text)
+    sources = [Index(Sheet(tmp_path / f"{place}.csv", named("dsb2018"))) for place in range(2)]
+    _overlaps.align(sources)
+    (counts,) = _overlaps.counts(sources, [(0, 1)], [(0, 2)])
+    assert counts.tolist() == [[[1, 3, 3], [1, 2, 3]]]
+    for source in sources:
+        source.source.__exit__()
+
+
+def test_a_row_at_fault_is_named(tmp_path):
+    cells = [f"{2 * place + 1} 1" for place in range(40)]
+    sound = "".join(f"i{place},x,{cell}\n" for place, cell in enumerate(cells))
+    cells[23] = "5 3 6 2"
+    sources = sources_of(tmp_path, sound, "".join(f"i{place},x,{cell}\n" for place, cell in enumerate(cells)))
+    _overlaps.align(sources)
+    with pytest.raises(SubmissionError, match=r"1\.csv, line 25 \(i23, x\): overlapping runs: run 2 is '6 2'"):
+        list(_overlaps.counts(sources, [(1, 0)], _overlaps.parts(sources, 100)))
+    with pytest.raises(SubmissionError, match=r"line 34 \(i32, x\): a run that leaves the image"):
+        list(_overlaps.counts(sources, [(0, 0)], _overlaps.parts(sources, 100), (8, 8)))
+    for source in sources:
+        source.source.__exit__()
+
+
 def _coco(first: np.ndarray, second: np.ndarray) -> float:
     if not first.any() and not second.any():
         return 1.0

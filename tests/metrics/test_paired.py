@@ -96,6 +96,9 @@ def test_a_block_of_draws_at_a_time_gives_the_same(monkeypatch):
     parted = Draws(list("abcdefgh"))
     np.testing.assert_allclose(parted.means(table), whole)
     np.testing.assert_allclose(parted.means(table), whole)
+    monkeypatch.setattr(_summary, "_HELD", 8 * 2000)
+    monkeypatch.setattr(_summary, "_PART", 8 * 7)
+    np.testing.assert_array_equal(Draws(list("abcdefgh")).means(table), whole)
 
 
 def test_cases_without_a_score_count_for_nothing():

@@ -13,7 +13,7 @@ import numpy as np
 
 from phalanx.commands import _sources
 from phalanx.commands._sources import Found
-from phalanx.core import catalogue
+from phalanx.core import catalogue, parallel
 from phalanx.core.errors import DataError
 from phalanx.core.progress import track
 from phalanx.mask import table as tables
@@ -22,7 +22,7 @@ from phalanx.metrics._overlaps import Grid
 from phalanx.metrics._summary import Draws
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from phalanx.commands._light_table import LightTable
 
 # Cases and classes that are shown; files hold all of them.
 _WORST, _CLASSES = 10, 60
@@ -93,15 +93,17 @@ def work(
 def _entries(
     made: dict[str, list[np.ndarray]], classes: list[str], draws: Draws, names: list[str]
 ) -> list[dict[str, Any]]:
-    entries = []
-    for metric, (mine, *others) in made.items():
-        entry = _summary.scores(metric, mine, classes, draws)
-        entry |= {"of": names[1], "truth": names[0], "groups": draws.count}
+    def entry(metric: str) -> dict[str, Any]:
+        mine, *others = made[metric]
+        found = _summary.scores(metric, mine, classes, draws) | {"of": names[1], "truth": names[0]}
+        found["groups"] = draws.count
         for other in others:
-            entry["difference"] = {"against": names[2], "against_mean": float(_mean(other)),
+            found["difference"] = {"against": names[2], "against_mean": float(_mean(other)),
                                    **_paired.difference(mine, other, classes, draws)}  # fmt: skip
-        entries.append(entry)
-    return entries
+        return found
+
+    draws.hold()
+    return list(parallel.ordered(entry, made))
 
 
 def _mean(table: np.ndarray) -> np.ndarray:
@@ -141,26 +143,23 @@ def rows(scored: Scored) -> Iterator[list[object]]:
                 yield [name, entry["metric"], image, group, *numbers]
 
 
-def classes(scored: Scored) -> Table:
+def classes(scored: Scored) -> LightTable:
     """Every class, weakest first: means and intervals; against another prediction the differences of one metric."""
-    from rich.table import Table
-    from rich.text import Text
+    from phalanx.commands._light_table import LightTable
 
     # Two metrics and their differences would not fit a terminal of 80 columns; the files hold both.
     entries = scored.entries[:1] if "difference" in scored.entries[0] else scored.entries
-    table = Table(box=None, pad_edge=False)
-    table.add_column("class", overflow="fold")
+    headings = ["class"]
     for entry in entries:
-        more = ["difference", "95 % interval"] if "difference" in entry else []
-        for heading in (_TITLES[entry["metric"]], "95 % interval", *more):
-            table.add_column(heading, justify="right", no_wrap=True)
+        headings += [_TITLES[entry["metric"]], "95 % interval"]
+        headings += ["difference", "95 % interval"] if "difference" in entry else []
+    table = LightTable(headings, [False, *[True] * (len(headings) - 1)])
     first = entries[0]["per_class"]
     order = sorted(scored.classes, key=lambda name: (first[name], name))
     for name in order[:_CLASSES]:
-        # Text is not searched for markup: names stay what they are.
-        table.add_row(*map(Text, (name, *(cell for entry in entries for cell in _cells(entry, name)))))
+        table.add(name, *(cell for entry in entries for cell in _cells(entry, name)))
     if len(order) > _CLASSES:
-        table.add_row(f"... and {len(order) - _CLASSES} better ones")
+        table.add(f"... and {len(order) - _CLASSES} better ones")
     return table
 
 
@@ -172,23 +171,18 @@ def _cells(entry: dict[str, Any], name: str) -> Iterator[str]:
         yield _bounds(told["per_class_interval"][name], "+")
 
 
-def worst(scored: Scored) -> Table:
+def worst(scored: Scored) -> LightTable:
     """The cases with the lowest mean, and which class of them is the lowest."""
-    from rich.table import Table
-    from rich.text import Text
+    from phalanx.commands._light_table import LightTable
 
     made = scored.tables[scored.main][0]
     means = np.nanmean(made, 1)
     title = _TITLES[scored.main]
-    table = Table(box=None, pad_edge=False)
-    table.add_column(f"worst of {len(means)} cases", overflow="fold")
-    table.add_column(f"mean {title}", justify="right")
-    table.add_column("weakest class", overflow="fold")
-    table.add_column(title, justify="right")
+    headings = [f"worst of {len(means)} cases", f"mean {title}", "weakest class", title]
+    table = LightTable(headings, [False, True, False, True])
     for place in np.argsort(means, kind="stable")[:_WORST].tolist():
         lowest = int(np.nanargmin(made[place]))
-        cells = [scored.images[place], f"{means[place]:.4f}", scored.classes[lowest], f"{made[place, lowest]:.4f}"]
-        table.add_row(*map(Text, cells))
+        table.add(scored.images[place], f"{means[place]:.4f}", scored.classes[lowest], f"{made[place, lowest]:.4f}")
     return table
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from phalanx.core import parallel
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -196,10 +198,9 @@ def unpatched(found: Sequence[Found], reading: Reading) -> str | None:
     Raises:
         typer.BadParameter: a patch, and no data set to apply it to.
     """
-    labelled = any(item.cases for item in found)
-    if reading.patch is not None and not labelled:
+    if reading.patch is not None and not any(item.cases for item in found):
         raise typer.BadParameter("corrects the labels of a data set, and none is named", param_hint="--patch")
-    if reading.patch is not None or not labelled:
+    if reading.patch is not None or not any(item.cases for item in found):
         return None
     patches = (_patch_of(item.path) for item in found if not item.cases)
     name = next((patch for patch in patches if patch), None)
@@ -215,8 +216,7 @@ def _patch_of(path: Path) -> str | None:
     if folder is None:
         return None
     try:
-        values = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        named = values["data"]["patch"]
+        named = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["data"]["patch"]
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
         return None
     return None if named is None else str(named)
@@ -256,11 +256,11 @@ def open_all(found: Sequence[Found], size: tuple[int, int] | None, stack: ExitSt
         raise typer.BadParameter("is needed to compare files along rows with files along columns", param_hint="--size")
     naming = next((dialect for dialect in dialects if not dialect.keep_suffix), None)
     form = _Form(order, naming, all(dialect.classes for dialect in dialects))
-    opened: dict[int, Index | CaseMasks] = {
-        place: _sheet(item.csv, form, stack) for place, item in enumerate(found) if item.csv
-    }
+    csvs = {place: item.csv for place, item in enumerate(found) if item.csv}
+    opened: dict[int, Index | CaseMasks] = dict(zip(csvs, _sheets(list(csvs.values()), form, stack), strict=True))
     opened |= {place: _stored(item, form) for place, item in enumerate(found) if item.stores}
-    images = {image for source in opened.values() for image, _ in source.keys}
+    sets = [item for item in found if item.cases]
+    images = {image for source in opened.values() for image, _ in source.keys} if sets else set()
     groups: dict[str, str] = {}
     for place, item in enumerate(found):
         if item.cases:
@@ -306,14 +306,20 @@ class _Form:
         return [None]
 
 
-def _sheet(csv: tuple[Path, Dialect], form: _Form, stack: ExitStack) -> Index:
+def _sheets(csvs: Sequence[tuple[Path, Dialect]], form: _Form, stack: ExitStack) -> list[Index]:
+    from phalanx.mask import sheet
     from phalanx.mask.index import Index
-    from phalanx.mask.sheet import Sheet
 
-    path, dialect = csv
-    naming = form.naming if dialect.keep_suffix else None
-    sheet = stack.enter_context(Sheet(path, dialect))
-    return Index(sheet, naming=naming, turned=dialect.order != form.order)
+    sheets = list(parallel.ordered(lambda csv: stack.enter_context(sheet.Sheet(*csv)), csvs))
+    sheet.share(sheets)
+    return [
+        Index(
+            source,
+            naming=form.naming if source.dialect.keep_suffix else None,
+            turned=source.dialect.order != form.order,
+        )
+        for source in sheets
+    ]
 
 
 def _stored(item: Found, form: _Form) -> CaseMasks:

@@ -68,15 +68,17 @@ def _work(files: Sequence[Path], dialect: Dialect, size: tuple[int, int] | None)
 
     import numpy as np
 
-    from phalanx.core import progress
+    from phalanx.core import parallel, progress
+    from phalanx.mask import sheet
     from phalanx.mask.index import Index
-    from phalanx.mask.sheet import Sheet
     from phalanx.metrics import _agreement, _overlaps
     from phalanx.metrics.dice import Dice
     from phalanx.view.agreement import Page
 
     with ExitStack() as stack:
-        sources = [Index(stack.enter_context(Sheet(path, dialect))) for path in files]
+        sheets = list(parallel.ordered(lambda path: stack.enter_context(sheet.Sheet(path, dialect)), files))
+        sheet.share(sheets)
+        sources = list(map(Index, sheets))
         _overlaps.align(sources)
         ranges = _overlaps.parts(sources)
         counts = _overlaps.counts(sources, _agreement.pairs(len(files)), ranges, size)

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from phalanx.core.errors import SubmissionError
-from phalanx.mask import index, pile
+from phalanx.mask import index, pile, sheet
 from phalanx.mask.index import Index
 from phalanx.mask.pile import Pile, Workspace
 from phalanx.mask.sheet import Key, Sheet
@@ -106,6 +106,7 @@ class Poll:
     def __init__(self, vote: Vote, size: tuple[int, int] | None = None) -> None:
         self.vote, self.sheets = vote, vote.sheets()
         self.size = size
+        sheet.share(self.sheets)
         found = [Index(source) for source in self.sheets]
         self.keys = found[0].keys
         for other in found[1:]:

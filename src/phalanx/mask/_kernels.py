@@ -10,25 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from phalanx.mask import _sweep
+from phalanx.mask import _digits, _lines, _sweep
 from phalanx.mask._compile import compiled
 from phalanx.mask._plain import END
-from phalanx.mask._words import equal, trailing_zeros, word
+from phalanx.mask._words import equal, numbers, ones, spread
 
 # More digits may not fit int64: the row is left to `rle.parse`.
 _DIGITS = 18
 _SPACE, _ZERO = 32, 48
-_ZERO_BYTE, _SPACE_BYTE, _COMMA_BYTE, _LINE_BYTE = (np.uint8(character) for character in (_ZERO, _SPACE, 44, 10))
-
-# Eight characters as one word: "00000000", what lifts all but digits to the sign bit of their byte, and these bits.
-_ZEROS, _LIFT, _SIGNS = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
-# Pairs of digits to one number: every fourth byte, then the weights of the pairs.
-_PAIRS, _OUTER, _INNER = np.uint64(0xFF000000FF), np.uint64(0x000F424000000064), np.uint64(0x0000271000000001)
-_ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
-_8, _16, _32, _63, _64 = (np.uint64(number) for number in (8, 16, 32, 63, 64))
-
-# The four digits of every number below 10,000.
-_QUADS = np.frombuffer("".join(f"{number:04}" for number in range(10_000)).encode(), np.uint8)
+_ZERO_BYTE, _SPACE_BYTE = np.uint8(_ZERO), np.uint8(_SPACE)
+_NONE, _ONE, _TWO, _ALL = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(0xFFFFFFFFFFFFFFFF)
+# Ends of numbers that are held before the numbers are read; places in a text that fit 32 bits.
+_HELD, _FAR = 1024, 2**31 - 1024
 
 
 @compiled
@@ -78,24 +71,6 @@ def _row(
 
 
 @compiled
-def separators(text: np.ndarray, out: np.ndarray) -> int:
-    """See `_plain.separators`."""
-    fill, block = 0, 0
-    while block + 64 <= len(text):
-        found = equal(text, block, _COMMA_BYTE) | equal(text, block, _LINE_BYTE)
-        while found != np.uint64(0):
-            out[fill] = block + np.int64(trailing_zeros(found))
-            fill += 1
-            found &= found - _ONE
-        block += 64
-    for place in range(block, len(text)):
-        if text[place] == _COMMA_BYTE or text[place] == _LINE_BYTE:
-            out[fill] = place
-            fill += 1
-    return fill
-
-
-@compiled
 def _marks(text: np.ndarray, block: int, stop: int) -> Any:
     """Which of the 64 characters from `block` on end a number: the spaces, and what lies at `stop`; one bit each."""
     if block + 64 <= len(text):
@@ -111,47 +86,79 @@ def _marks(text: np.ndarray, block: int, stop: int) -> Any:
 
 
 @compiled
-def _numbers(text: np.ndarray, at: int, stop: int, out: np.ndarray, fill: Any) -> Any:
-    """The numbers of a cell to `out[fill:]`, eight characters at once, without a branch on how long each is.
+def _numbers(text: np.ndarray, at: int, stop: int, ends: np.ndarray, out: np.ndarray, fill: int) -> int:
+    """The numbers of a cell to `out[fill:]`, without a branch on how long each is; `ends` is room to work in.
 
     Returns:
-        The new fill; -1 when the cell is anything but numbers of up to eight digits with one space between them.
+        The new fill; -1 when the cell is anything but numbers of up to eight digits with one space between them, or
+        there is no room for seven entries more.
     """
-    begin, block, strange = at, at, np.uint64(0)
+    # Words are read from eight characters before a number's end.
+    if at < 8 or stop > _FAR:
+        return -1
+    ends[0] = at - 1
+    held, block, strange = 0, at, _NONE
     while block <= stop:
-        marks = _marks(text, block, stop)
-        while marks != np.uint64(0):
-            end = block + np.int64(trailing_zeros(marks))
-            marks &= marks - _ONE
-            digits = end - begin
-            # The eight characters before `end`; those before `begin` are made to zeros.
-            digit = (word(text, end - 8) ^ _ZEROS) & (_ALL << ((_64 - (np.uint64(digits) << np.uint64(3))) & _63))
-            strange |= (((digit + _LIFT) | digit) & _SIGNS) | np.uint64(digits > 8) | np.uint64(digits == 0)
-            pairs = digit * np.uint64(10) + (digit >> _8)
-            out[fill] = np.int64(((pairs & _PAIRS) * _OUTER + ((pairs >> _16) & _PAIRS) * _INNER) >> _32)
-            # Where two spaces meet is no number, and has no room in `out`.
-            fill += digits > 0
-            begin = end + 1
+        marks = equal(text, block, _SPACE_BYTE) if block + 64 <= stop else _marks(text, block, stop)
+        count = ones(marks)
+        marks = spread(marks, block, ends, held + 1)
+        if count > 16:
+            spread(marks, block, ends, held + 17)
+        # More than that have no character between them.
+        strange |= np.uint64(count > 32)
+        held += min(count, 32)
         block += 64
+        if held < _HELD and block <= stop:
+            continue
+        # The last of all may leave lanes without a number; no lane may look outside of the text.
+        for lane in range(8):
+            ends[held + 1 + lane] = ends[held]
+        whole = held if block > stop else held - held % 8
+        if fill + whole + 7 > len(out):
+            return -1
+        for k in range(0, whole, 8):
+            lanes = _ALL if whole - k >= 8 else (_ONE << np.uint64(whole - k)) - _ONE
+            strange |= numbers(text, ends, k, out, fill + k) & lanes
+        fill += whole
+        held -= whole
+        for k in range(held + 1):
+            ends[k] = ends[whole + k]
     return -1 if strange else fill
 
 
 @compiled
-def _usual_row(text: np.ndarray, at: int, stop: int, base: int, limit: int, bounds: np.ndarray, fill: int) -> int:
+def _united(bounds: np.ndarray, fill: int, end: int) -> int:
+    """Runs that touch become one; the new end."""
+    last = fill + 1
+    for k in range(fill + 2, end, 2):
+        if bounds[k] != bounds[last]:
+            last += 2
+            bounds[last - 1] = bounds[k]
+        bounds[last] = bounds[k + 1]
+    return last + 1
+
+
+@compiled
+def _usual_row(
+    text: np.ndarray, at: int, stop: int, base: int, limit: int, ends: np.ndarray, bounds: np.ndarray, fill: int
+) -> int:
     """`_row` for a cell as programs write it; -1 for any other, sound or not."""
-    # Words are read from eight characters before a number's end.
-    end = _numbers(text, at, stop, bounds, fill) if at >= 8 else -1
+    end = _numbers(text, at, stop, ends, bounds, fill)
     if end < 0 or (end - fill) % 2:
         return -1
-    last, strange = 0, False
-    for k in range(fill, end, 2):
-        start, length = bounds[k] - base, bounds[k + 1]
-        # A run that touches the one before is united with it by `_row`.
-        strange |= (length <= 0) | (start < last) | ((start == last) & (k > fill))
-        last = start + length
-        bounds[k] = start
-        bounds[k + 1] = last
-    return -1 if strange or last > limit else end
+    first, last, strange = np.uint64(fill), np.uint64(end), bounds[fill] < base
+    for k in range(first, last, _TWO):
+        length = bounds[k + _ONE]
+        strange |= length <= 0
+        bounds[k] -= base
+        bounds[k + _ONE] = bounds[k] + length
+    touching = False
+    for k in range(first + _TWO, last, _TWO):
+        strange |= bounds[k] < bounds[k - _ONE]
+        touching |= bounds[k] == bounds[k - _ONE]
+    if strange or bounds[last - _ONE] > limit:
+        return -1
+    return _united(bounds, fill, end) if touching else end
 
 
 @compiled
@@ -167,11 +174,13 @@ def parse(
     faults: np.ndarray,
 ) -> int:
     """See `_plain.parse`."""
+    ends = np.empty(_HELD + 64, np.int32)
     for row in range(len(spans)):
+        at, stop = spans[row, 0], spans[row, 1]
         heads[row] = fill
-        end = -1 if relative else _usual_row(text, spans[row, 0], spans[row, 1], base, limits[row], bounds, fill)
+        end = -1 if relative else _usual_row(text, at, stop, base, limits[row], ends, bounds, fill)
         if end < 0:
-            end = _row(text, spans[row, 0], spans[row, 1], base, relative, limits[row], bounds, fill)
+            end = _row(text, at, stop, base, relative, limits[row], bounds, fill)
         faults[row] = end <= fill
         fill = max(end, fill)
         bounds[fill] = END
@@ -200,81 +209,81 @@ def vote(
 
 
 @compiled
+def _shared(a: np.ndarray, first: int, b: np.ndarray, second: int) -> int:
+    """Pixels in both of the masks that begin at `a[first]` and `b[second]`."""
+    # Places without a sign: Numba asks of any other whether it counts from the end.
+    i, j, both = np.uint64(first), np.uint64(second), 0
+    while a[i] != END and b[j] != END:
+        # Masks of one object are mostly pairs of runs that meet no other. A loop of its own is guessed right by the
+        # processor, which then works on several pairs at once; one sum of both steps makes it wait for each.
+        while a[i + _ONE] <= b[j + _TWO] and b[j + _ONE] <= a[i + _TWO]:
+            both += max(min(a[i + _ONE], b[j + _ONE]) - max(a[i], b[j]), 0)
+            i += _TWO
+            j += _TWO
+            if a[i] == END or b[j] == END:
+                return both
+        both += max(min(a[i + _ONE], b[j + _ONE]) - max(a[i], b[j]), 0)
+        step = a[i + _ONE] <= b[j + _ONE]
+        i += _TWO * np.uint64(step)
+        j += _TWO * np.uint64(not step)
+    return both
+
+
+@compiled
+def _area(bounds: np.ndarray, first: int, end: int) -> int:
+    """Pixels of the mask between two heads."""
+    pixels = 0
+    for k in range(np.uint64(first), np.uint64(end - 1), _TWO):
+        pixels += bounds[k + _ONE] - bounds[k]
+    return pixels
+
+
+@compiled
 def overlap(
     a: np.ndarray, a_heads: np.ndarray, b: np.ndarray, b_heads: np.ndarray, shared: np.ndarray, areas: np.ndarray
 ) -> None:
     """See `_plain.overlap`."""
     for row in range(len(shared)):
-        i, j, both, first, second = a_heads[row], b_heads[row], 0, 0, 0
-        while a[i] != END and b[j] != END:
-            a_stop, b_stop = a[i + 1], b[j + 1]
-            both += max(min(a_stop, b_stop) - max(a[i], b[j]), 0)
-            step = a_stop <= b_stop
-            i += 2 * step
-            j += 2 * (not step)
-        for k in range(a_heads[row], a_heads[row + 1] - 1, 2):
-            first += a[k + 1] - a[k]
-        for k in range(b_heads[row], b_heads[row + 1] - 1, 2):
-            second += b[k + 1] - b[k]
-        shared[row] = both
-        areas[row, 0] = first
-        areas[row, 1] = second
+        shared[row] = _shared(a, a_heads[row], b, b_heads[row])
+        areas[row, 0] = _area(a, a_heads[row], a_heads[row + 1])
+        areas[row, 1] = _area(b, b_heads[row], b_heads[row + 1])
 
 
 @compiled
-def _put_few(out: np.ndarray, at: int, value: int) -> int:
-    """The same below 10,000."""
-    digits = 1 + (value >= 10) + (value >= 100) + (value >= 1000)
-    quad = value * 4 + 4 - digits
-    for place in range(digits):
-        out[at + place] = _QUADS[quad + place]
-    return at + digits
+def measure(
+    text: np.ndarray, spans: np.ndarray, other: np.ndarray, other_spans: np.ndarray, bases: np.ndarray,
+    blanks: np.ndarray, limits: np.ndarray, bounds: np.ndarray, counts: np.ndarray,
+) -> bool:  # fmt: skip
+    """See `_plain.measure`."""
+    ends = np.empty(_HELD + 64, np.int32)
+    for row in range(len(spans)):
+        middle = end = 0
+        if not blanks[0] or spans[row, 0] < spans[row, 1]:
+            middle = _usual_row(text, spans[row, 0], spans[row, 1], bases[0], limits[row], ends, bounds, 0)
+        if middle < 0 or middle + 1 >= len(bounds):
+            return False
+        bounds[middle] = END
+        middle += 1
+        end = middle
+        if not blanks[1] or other_spans[row, 0] < other_spans[row, 1]:
+            at, stop = other_spans[row, 0], other_spans[row, 1]
+            end = _usual_row(other, at, stop, bases[1], limits[row], ends, bounds, middle)
+        if end < 0 or end >= len(bounds):
+            return False
+        bounds[end] = END
+        counts[row, 0] = _shared(bounds, 0, bounds, middle)
+        counts[row, 1] = _area(bounds, 0, middle)
+        counts[row, 2] = _area(bounds, middle, end + 1)
+    return True
 
 
-@compiled
-def _put_all(out: np.ndarray, at: int, value: int) -> int:
-    """The same, digit by digit."""
-    digits, rest = 1, value
-    while rest >= 10:
-        rest //= 10
-        digits += 1
-    for place in range(at + digits - 1, at - 1, -1):
-        rest = value // 10
-        out[place] = _ZERO + (value - rest * 10)
-        value = rest
-    return at + digits
-
-
-@compiled
-def _put(out: np.ndarray, at: int, value: int) -> int:
-    """Write a number's digits; where they end."""
-    if value >= 100_000_000:
-        at = _put_all(out, at, value // 10_000)
-    elif value >= 10_000:
-        at = _put_few(out, at, value // 10_000)
-    else:
-        return _put_few(out, at, value)
-    quad = value % 10_000 * 4
-    for place in range(4):
-        out[at + place] = _QUADS[quad + place]
-    return at + 4
-
-
-@compiled
 def write(bounds: np.ndarray, heads: np.ndarray, base: int, relative: bool, out: np.ndarray, ends: np.ndarray) -> int:
     """See `_plain.write`."""
-    at = 0
-    for row in range(len(heads) - 1):
-        ends[row] = at
-        last = -base
-        for k in range(heads[row], heads[row + 1] - 1, 2):
-            if k > heads[row]:
-                out[at] = _SPACE
-                at += 1
-            at = _put(out, at, bounds[k] - last)
-            out[at] = _SPACE
-            at = _put(out, at + 1, bounds[k + 1] - bounds[k])
-            if relative:
-                last = bounds[k + 1] - base
-    ends[len(heads) - 1] = at
-    return at
+    return _digits.write(bounds, heads, base, relative, out, ends)
+
+
+def lines(
+    text: np.ndarray, columns: np.ndarray, spans: np.ndarray, images: np.ndarray, labels: np.ndarray, fills: np.ndarray
+) -> int:
+    """See `_plain.lines`."""
+    return _lines.lines(text, columns, spans, images, labels, fills)

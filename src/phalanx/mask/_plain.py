@@ -8,25 +8,49 @@ from __future__ import annotations
 
 import numpy as np
 
+from phalanx.mask import runs
+
 # Behind each mask: larger than every pixel index, small enough for sums to stay within int64.
 END = 2**62
 
 _ALLOWED = b"0123456789 "
 
 
-def separators(text: np.ndarray, out: np.ndarray) -> int:
-    """Where commas and line ends are.
+def lines(
+    text: np.ndarray, columns: np.ndarray, spans: np.ndarray, images: np.ndarray, labels: np.ndarray, fills: np.ndarray
+) -> int:
+    """Cells of the whole lines of a plain CSV.
 
     Args:
-        text: uint8.
-        out: int64, written; as long as the text.
+        text: uint8; begins with a line.
+        columns: int64, how many cells a line has, and which of them are image, class (-1: none) and mask.
+        spans: int64 `(n, 2)`, written: where each mask begins and ends.
+        images: uint8, written: the cell of the image and a line end, for each line.
+        labels: the same for the class.
+        fills: int64 `(3,)`, written: how many rows of `spans`, entries of `images` and of `labels` are taken.
 
     Returns:
-        How many there are.
+        Where the last whole line ends; -1 when lines have another number of cells, or there are quotes, carriage
+        returns or other characters than ASCII anywhere in the text.
     """
-    found = np.flatnonzero((text == 10) | (text == 44))
-    out[: len(found)] = found
-    return len(found)
+    content = text.tobytes()
+    width, image, label, mask = columns.tolist()
+    found = [line.split(b",") for line in content.split(b"\n")]
+    rest = found.pop()
+    if not content.isascii() or b'"' in content or b"\r" in content:
+        return -1
+    if any(len(cells) != width for cells in found) or len(rest) > width:
+        return -1
+    begin = 0
+    for row, cells in enumerate(found):
+        at = begin + sum(map(len, cells[:mask])) + mask
+        spans[row] = at, at + len(cells[mask])
+        begin += sum(map(len, cells)) + width
+    names = [b"".join(cells[place] + b"\n" for cells in found) if place >= 0 else b"" for place in (image, label)]
+    for out, name in zip((images, labels), names, strict=True):
+        out[: len(name)] = np.frombuffer(name, np.uint8)
+    fills[:] = len(found), *map(len, names)
+    return begin
 
 
 def parse(
@@ -58,11 +82,11 @@ def parse(
     """
     for row, (start, stop) in enumerate(spans.tolist()):
         heads[row] = fill
-        runs = _runs(text[start:stop].tobytes(), base, relative, int(limits[row]))
-        faults[row] = runs is None
-        if runs is not None:
-            apart = runs[1:, 0] != runs[:-1, 1]
-            merged = np.stack([runs[np.append(True, apart), 0], runs[np.append(apart, True), 1]], 1).ravel()
+        found = _runs(text[start:stop].tobytes(), base, relative, int(limits[row]))
+        faults[row] = found is None
+        if found is not None:
+            apart = found[1:, 0] != found[:-1, 1]
+            merged = np.stack([found[np.append(True, apart), 0], found[np.append(apart, True), 1]], 1).ravel()
             bounds[fill : fill + len(merged)] = merged
             fill += len(merged)
         bounds[fill] = END
@@ -133,13 +157,43 @@ def overlap(
     a: np.ndarray, a_heads: np.ndarray, b: np.ndarray, b_heads: np.ndarray, shared: np.ndarray, areas: np.ndarray
 ) -> None:
     """Pixels in both masks of each row into `shared` `(rows,)`, in either into `areas` `(rows, 2)`; all int64."""
-    from phalanx.mask import runs
-
     for row in range(len(shared)):
         first = a[a_heads[row] : a_heads[row + 1] - 1].reshape(-1, 2)
         second = b[b_heads[row] : b_heads[row + 1] - 1].reshape(-1, 2)
         shared[row] = runs.overlap(first, second)
         areas[row] = runs.area(first), runs.area(second)
+
+
+def measure(
+    text: np.ndarray, spans: np.ndarray, other: np.ndarray, other_spans: np.ndarray, bases: np.ndarray,
+    blanks: np.ndarray, limits: np.ndarray, bounds: np.ndarray, counts: np.ndarray,
+) -> bool:  # fmt: skip
+    """Pixels of two masks of each row, read from their cells: in both, in the first, in the second.
+
+    Args:
+        text: uint8.
+        spans: int64 `(rows, 2)`, where each cell begins and ends in `text`.
+        other: uint8, the text of the second masks.
+        other_spans: the same for `other`.
+        bases: int64 `(2,)`, the number of the first pixel.
+        blanks: bool `(2,)`, whether a cell without a character is a mask without a pixel.
+        limits: int64 `(rows,)`, pixels of each image.
+        bounds: int64, room to work in: for n bytes of both cells (n + 1) / 2 + 10 entries.
+        counts: int64 `(rows, 3)`, written.
+
+    Returns:
+        False when a cell may be at fault, or there is no room; `parse` tells.
+    """
+    for row, (first, second) in enumerate(zip(spans.tolist(), other_spans.tolist(), strict=True)):
+        cells = [text[slice(*first)].tobytes(), other[slice(*second)].tobytes()]
+        found = [
+            np.empty((0, 2), np.int64) if blank and not cell else _runs(cell, int(base), False, int(limits[row]))
+            for cell, base, blank in zip(cells, bases, blanks, strict=True)
+        ]
+        if found[0] is None or found[1] is None:
+            return False
+        counts[row] = runs.overlap(found[0], found[1]), runs.area(found[0]), runs.area(found[1])
+    return True
 
 
 def write(bounds: np.ndarray, heads: np.ndarray, base: int, relative: bool, out: np.ndarray, ends: np.ndarray) -> int:

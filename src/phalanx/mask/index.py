@@ -10,7 +10,7 @@ import numpy as np
 from phalanx.core.errors import SubmissionError
 from phalanx.mask import pile, runs, sheet
 from phalanx.mask.dialect import Dialect
-from phalanx.mask.pile import Pile, Workspace
+from phalanx.mask.pile import Cells, Pile, Workspace
 from phalanx.mask.sheet import Key, Sheet
 
 
@@ -36,7 +36,8 @@ class Index:
         self.name = str(source.path)
         self.keys: list[Key] = [(naming.key(image), label) for image, label in source.keys] if naming else source.keys
         self._rows, self._heads = np.arange(len(source)), np.arange(len(source) + 1)
-        if len(set(self.keys)) < len(source):
+        distinct = source.names.distinct if naming is None else len(set(self.keys)) == len(source)
+        if not distinct:
             self._unite()
 
     @property
@@ -106,6 +107,13 @@ class Index:
         """
         places = [place for place, key in enumerate(self.keys) if key[0] == image]
         return {self.keys[place][1] or "": self.masks(place, place + 1, [size]).runs(0) for place in places}
+
+    def cells(self, first: int, end: int, space: Workspace) -> Cells | None:
+        """The masks of these keys as they are written; None where they are turned or have several rows."""
+        rows = self._rows[self._heads[first] : self._heads[end]]
+        if self.turned or len(rows) > end - first:
+            return None
+        return Cells(*self.source.load(rows, space), self.source.dialect)
 
     def _turn(self, masks: Pile, sizes: Sequence[tuple[int, int]] | None) -> Pile:
         if sizes is None:

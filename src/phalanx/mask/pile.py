@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,6 +54,20 @@ class Pile:
         heads = np.append(0, np.cumsum(lengths))
         source = np.repeat(self.heads[:-1][indices] - heads[:-1], lengths) + np.arange(heads[-1])
         return Pile(self.bounds[source], heads)
+
+
+class Cells(NamedTuple):
+    """Masks as they are written.
+
+    Args:
+        text: uint8.
+        spans: int64 `(n, 2)`, where each cell begins and ends.
+        dialect: how they were written.
+    """
+
+    text: np.ndarray
+    spans: np.ndarray
+    dialect: Dialect
 
 
 class Workspace:
@@ -103,11 +118,27 @@ def engine() -> ModuleType:
     return _kernels
 
 
-def separators(text: np.ndarray) -> np.ndarray:
-    """Where in a text, uint8, commas and line ends are, int64 in ascending order."""
+def lines(text: np.ndarray, columns: tuple[int, int, int, int]) -> tuple[int, np.ndarray, bytes, bytes] | None:
+    """Cells of the whole lines of a plain CSV.
+
+    Args:
+        text: uint8; begins with a line.
+        columns: how many cells a line has, and which of them are image, class (-1: none) and mask.
+
+    Returns:
+        Where the last whole line ends, where each mask begins and ends, int64 `(n, 2)`, and the cells of image and
+        class with a line end behind each. None when lines have another number of cells, or there are quotes, carriage
+        returns or other characters than ASCII.
+    """
     # Memory that is never written to costs nothing.
-    found = np.empty(len(text), np.int64)
-    return found[: engine().separators(text, found)]
+    spans = np.empty((len(text) // columns[0] + 1, 2), np.int64)
+    images, labels = np.empty(len(text) + 1, np.uint8), np.empty(len(text) + 1, np.uint8)
+    fills = np.empty(3, np.int64)
+    end = engine().lines(text, np.array(columns, np.int64), spans, images, labels, fills)
+    if end < 0:
+        return None
+    rows, of_images, of_labels = fills.tolist()
+    return end, spans[:rows].copy(), images[:of_images].tobytes(), labels[:of_labels].tobytes()
 
 
 def of(masks: Sequence[np.ndarray]) -> Pile:
@@ -142,8 +173,8 @@ def parse(
     Returns:
         The masks, and the indices of the cells that hold no run or are not well formed; their masks are empty.
     """
-    # A number takes two characters, but for the last one; END one entry a mask.
-    size = int((spans[:, 1] - spans[:, 0] + 1).sum()) // 2 + 2 * len(spans)
+    # A number takes two characters, but for the last one; END one entry a mask. Eight are written at once.
+    size = int((spans[:, 1] - spans[:, 0] + 1).sum()) // 2 + 2 * len(spans) + 8
     bounds, fill = space.bounds(size) if space else (np.empty(size, np.int64), 0)
     heads, faults = np.empty(len(spans) + 1, np.int64), np.empty(len(spans), np.uint8)
     fill = engine().parse(text, spans, dialect.base, dialect.relative, limits, bounds, fill, heads, faults)
@@ -186,6 +217,30 @@ def overlap(a: Pile, b: Pile) -> np.ndarray:
     shared, areas = np.empty(a.count, np.int64), np.empty((a.count, 2), np.int64)
     engine().overlap(a.bounds, a.heads, b.bounds, b.heads, shared, areas)
     return np.concatenate([shared[:, None], areas], 1)
+
+
+def measure(a: Cells, b: Cells, limits: np.ndarray, space: Workspace) -> np.ndarray | None:
+    """What `overlap` gives of the masks that `parse` gives, `(n, 3)`, without laying them out.
+
+    Args:
+        a: the first masks.
+        b: the second ones, as many.
+        limits: int64 `(n,)`, pixels of each image.
+        space: memory to work in.
+
+    Returns:
+        None when a cell may be at fault or is written in no usual way; `parse` tells.
+    """
+    if a.dialect.relative or b.dialect.relative:
+        return None
+    bounds, _ = space.bounds((len(a.text) + len(b.text)) // 2 + 16)
+    counts = np.empty((len(a.spans), 3), np.int64)
+    bases, blanks = (
+        np.array([a.dialect.base, b.dialect.base]),
+        np.array(["" in a.dialect.empties, "" in b.dialect.empties]),
+    )
+    usual = engine().measure(a.text, a.spans, b.text, b.spans, bases, blanks, limits, bounds, counts)
+    return counts if usual else None
 
 
 def write(pile: Pile, dialect: Dialect) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,8 @@ from typing import BinaryIO, NamedTuple, cast
 import numpy as np
 
 from phalanx.core.errors import SubmissionError
-from phalanx.mask import pile, rle, table
+from phalanx.mask import _even, pile, rle, table
+from phalanx.mask._names import Names
 from phalanx.mask.dialect import Dialect
 from phalanx.mask.pile import Pile, Workspace
 
@@ -26,8 +27,6 @@ Key = tuple[str, str | None]
 Record = tuple[int, str, str | None, int, int]
 
 _BLOCK = 1 << 22
-# Blocks of this size stay in the cache between the looks at them; four times as much takes twice as long.
-_EVEN = 1 << 20
 # Pixels of an image whose size nobody told; sums stay within int64.
 UNBOUNDED = 2**61
 
@@ -64,13 +63,13 @@ class Sheet:
         self.path, self.dialect = path, dialect
         self._file = _opened(path)
         try:
-            even = _even(self._file, path, dialect)
+            even = _even.index(self._file, path, dialect)
             if even is None:
                 self._file.seek(0)
                 self._index()
             else:
-                self.keys, self.spans = even
-                self.lines = np.arange(2, len(self.keys) + 2)
+                self.names, self.spans = even
+                self.lines = np.arange(2, len(self.spans) + 2)
         except BaseException:
             self._file.close()
             raise
@@ -84,12 +83,17 @@ class Sheet:
             self._file, records = _copied(self.path, self.dialect)
         if not records:
             raise SubmissionError("the file has a header and nothing else", self.path, "name the file with the masks")
-        self.keys = [_names(record, self.path, self.dialect) for record in records]
+        self.names = Names.of([_names(record, self.path, self.dialect) for record in records])
         self.lines = np.array([record[0] for record in records], np.int64)
         self.spans = np.array([record[3:] for record in records], np.int64)
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.spans)
+
+    @property
+    def keys(self) -> list[Key]:
+        """Image and class of each row."""
+        return self.names.keys
 
     def __enter__(self) -> Sheet:
         return self
@@ -119,8 +123,11 @@ class Sheet:
             SubmissionError: the file was shortened since it was opened.
         """
         spans = self.spans[rows]
-        low, high = int(spans[:, 0].min()), int(spans[:, 1].max())
-        if high - low <= 2 * int((spans[:, 1] - spans[:, 0]).sum()) + _BLOCK:
+        # Rows one after the other, as nearly always, are neither sorted nor sparse.
+        together = (rows[1:] == rows[:-1] + 1).all()
+        low, high = (spans[0, 0], spans[-1, 1]) if together else (spans[:, 0].min(), spans[:, 1].max())
+        low, high = int(low), int(high)
+        if together or high - low <= 2 * int((spans[:, 1] - spans[:, 0]).sum()) + _BLOCK:
             # The text begins where no number does: the kernels look back over eight characters.
             low = max(low - 8, 0)
             text = space.text(high - low) if space else np.empty(high - low, np.uint8)
@@ -165,6 +172,13 @@ class Sheet:
         return masks
 
 
+def share(sheets: Sequence[Sheet]) -> None:
+    """Give sheets that name the same rows in the same order the keys of the first, one list for all of them."""
+    for other in sheets[1:]:
+        if other.names.same(sheets[0].names):
+            other.names = sheets[0].names
+
+
 def read(path: Path, dialect: Dialect) -> list[Row]:
     """Every record of a file of masks; other columns than the dialect's are passed over.
 
@@ -192,64 +206,6 @@ def _opened(path: Path) -> BinaryIO:
         raise SubmissionError("the CSV cannot be read", f"{path} ({error.strerror})", "check the name") from error
 
 
-def _even(file: BinaryIO, path: Path, dialect: Dialect) -> tuple[list[Key], np.ndarray] | None:
-    """Keys and spans of a plain file whose every line has the cells of the header, which nearly all have.
-
-    Commas and line ends of a block are found at once. None when a line is blank, ragged or ends in a carriage return,
-    or a cell is quoted or not ASCII: such files are indexed line by line.
-    """
-    if dialect.joint is not None:
-        return None
-    columns: tuple[int, int, int] | None = None
-    images: list[str] = []
-    labels: list[str | None] = []
-    spans: list[np.ndarray] = [np.empty((0, 2), np.int64)]
-    width, origin, rest = 0, 0, b""
-    while fresh := file.read(_EVEN):
-        block = rest + fresh
-        if b'"' in fresh or b"\r" in fresh or not fresh.isascii():
-            return None
-        end = block.rfind(b"\n") + 1
-        if not end:
-            return None
-        if columns is None:
-            header = block[: block.find(b"\n")].decode().split(",")
-            if header == [""]:
-                return None
-            width, columns = len(header), _columns(header, path, dialect)
-        cells = _cells(block[:end], width)
-        if cells is None:
-            return None
-        # The header is the first line of the first block.
-        first = 0 if origin else 1
-        text = block[:end].decode()
-        images += _texts(text, cells[first:, columns[0]])
-        labels += [None] * (len(cells) - first) if columns[1] < 0 else _texts(text, cells[first:, columns[1]])
-        spans.append(cells[first:, columns[2]] + origin)
-        rest, origin = block[end:], origin + end
-    if rest or not images:
-        return None
-    return list(zip(images, labels, strict=True)), np.concatenate(spans)
-
-
-def _cells(block: bytes, width: int) -> np.ndarray | None:
-    """Where each cell of whole lines begins and ends, int64 `(lines, width, 2)`; None unless all lines have `width`."""
-    data = np.frombuffer(block, np.uint8)
-    marks = pile.separators(data)
-    if len(marks) % width:
-        return None
-    ends = marks.reshape(-1, width)
-    line_ends = data[ends] == 10
-    if line_ends[:, :-1].any() or not line_ends[:, -1].all():
-        return None
-    starts = np.append(0, marks[:-1] + 1).reshape(-1, width)
-    return np.stack([starts, ends], -1)
-
-
-def _texts(text: str, spans: np.ndarray) -> list[str]:
-    return [text[start:stop] for start, stop in spans.tolist()]
-
-
 class _NotPlainError(Exception):
     """Records are not simply lines, or cells not simply what lies between commas."""
 
@@ -272,7 +228,7 @@ def _plain_records(file: BinaryIO, path: Path, dialect: Dialect) -> Iterator[Rec
         if not width:
             header = [block[a + 1 : b].decode() for a, b in pairwise(cells)]
             width = len(header)
-            image, label, mask = _columns(header, path, dialect)
+            image, label, mask = table.columns(header, dialect, path)
             continue
         if len(cells) != width + 1:
             raise _ragged(path, number, len(cells) - 1, width)
@@ -308,17 +264,11 @@ def _lone_returns(text: bytes) -> bool:
     return text.count(b"\r") != text.count(b"\r\n")
 
 
-def _columns(header: list[str], path: Path, dialect: Dialect) -> tuple[int, int, int]:
-    """Where image, class and mask are; -1 for no class."""
-    found = table.positions(header, dialect.header, path)
-    return found[0], found[1] if dialect.columns.label is not None else -1, found[-1]
-
-
 def _copied(path: Path, dialect: Dialect) -> tuple[BinaryIO, list[Record]]:
     """A temporary file of the masks' text, and the records as the csv module sees them."""
     rows = table.records(path)
     _, header = next(rows)
-    image, label, mask = _columns(header, path, dialect)
+    image, label, mask = table.columns(header, dialect, path)
     found: list[Record] = []
     file, start = tempfile.TemporaryFile(), 0  # noqa: SIM115 (the sheet closes it)
     try:

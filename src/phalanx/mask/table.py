@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from phalanx.core.errors import SubmissionError
+from phalanx.mask.dialect import Dialect
 
 # The csv module stops at 131,072 characters; a ragged mask of 2048 x 2048 pixels can be longer.
 FIELD_LIMIT = 2**31 - 1
@@ -61,6 +62,16 @@ def positions(header: Sequence[str], wanted: Sequence[str], path: Path) -> list[
                 f"the column {name!r} is missing", f"{path} has {list(header)}", _remedy(header, name)
             )
     return [header.index(name) for name in wanted]
+
+
+def columns(header: Sequence[str], dialect: Dialect, path: Path) -> tuple[int, int, int]:
+    """Where image, class and mask are; -1 for no class.
+
+    Raises:
+        SubmissionError: what `positions` refuses.
+    """
+    found = positions(header, dialect.header, path)
+    return found[0], found[1] if dialect.columns.label is not None else -1, found[-1]
 
 
 def _remedy(header: Sequence[str], name: str) -> str:

@@ -65,7 +65,7 @@ def p_values(parts: np.ndarray, seed: int = 0) -> np.ndarray:
     bars = np.abs(parts.sum(0)) - 1e-12 * np.abs(parts).sum(0)
     hits, total = np.zeros(parts.shape[1], np.int64), 0
     for signs in _every(len(parts)) if len(parts) <= EXHAUSTIVE else _random(len(parts), seed):
-        hits += (np.abs(signs @ parts) >= bars).sum(0)
+        hits += (np.abs(_summary.product(signs, parts)) >= bars).sum(0)
         total += len(signs)
     return hits / total if len(parts) <= EXHAUSTIVE else (hits + 1) / (total + 1)
 

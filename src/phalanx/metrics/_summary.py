@@ -15,6 +15,10 @@ import numpy as np
 _DRAWS = 2000
 # Draws x groups that are held at once, 32 MB; more than that is drawn anew, and alike, whenever it is needed.
 _HELD = 4_000_000
+# Multiplications that OpenBLAS does not share out; of a single column it shares out 9,216.
+_SMALL = 250_000
+# Draws x groups that are drawn at once, 0.8 MB.
+_PART = 100_000
 
 
 class Draws:
@@ -43,24 +47,42 @@ class Draws:
         sums, sizes = self.sums(np.where(known, table, 0.0)), self.sums(known.astype(float))
         if (sizes == sizes[:, :1]).all():
             sizes = sizes[:, :1]
+        both = np.concatenate([sums, sizes], 1)
         with np.errstate(invalid="ignore"):
-            return np.concatenate([(times @ sums) / (times @ sizes) for times in self._times()])
+            parts = (product(times, both) for times in self._times())
+            return np.concatenate([part[:, : sums.shape[1]] / part[:, sums.shape[1] :] for part in parts])
+
+    def hold(self) -> None:
+        """Draw now, where that is not too much to be kept: threads then share what was drawn."""
+        if not self._kept and self.count * _DRAWS <= _HELD:
+            self._kept = list(self._drawn(_DRAWS))
 
     def _times(self) -> Iterator[np.ndarray]:
         """How often each draw has each group, float64 `(draws, groups)`, a block of draws at a time."""
-        if self._kept:
-            yield from self._kept
-            return
+        self.hold()
+        return iter(self._kept or self._drawn(max(1, _HELD // self.count)))
+
+    def _drawn(self, step: int) -> Iterator[np.ndarray]:
         rng = np.random.default_rng(self._seed)
-        step = max(1, min(_DRAWS, _HELD // self.count))
         for first in range(0, _DRAWS, step):
-            rows = min(step, _DRAWS - first)
-            drawn = rng.integers(0, self.count, (rows, self.count))
-            place = (drawn + np.arange(rows)[:, None] * self.count).ravel()
-            times = np.bincount(place, minlength=rows * self.count).reshape(rows, self.count).astype(float)
-            if rows == _DRAWS:
-                self._kept.append(times)
+            times = np.empty((min(step, _DRAWS - first), self.count))
+            # Parts that stay in the cache, in memory that is used again; the numbers drawn are the same.
+            part = max(1, _PART // self.count)
+            for begin in range(0, len(times), part):
+                into = times[begin : begin + part]
+                place = rng.integers(0, self.count, into.shape)
+                place += np.arange(0, into.size, self.count)[:, None]
+                into[:] = np.bincount(place.ravel(), minlength=into.size).reshape(into.shape)
             yield times
+
+
+def product(times: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The matrix product, by parts so small that BLAS does them in this thread.
+
+    Threads that it wakes stay awake for 0.1 s, which halves the speed of whatever comes next; here they gain nothing.
+    """
+    step = max(1, (_SMALL if table.shape[1] > 1 else _SMALL // 32) // table.size)
+    return np.concatenate([times[first : first + step] @ table for first in range(0, len(times), step)])
 
 
 def over_all(means: np.ndarray) -> np.ndarray:
