@@ -119,6 +119,14 @@ def test_a_run_tells_labels_and_wrists(tmp_path):
     code, text = run(folder, "--run", predictions)
     assert "predictions say that labels are interchanged (1)" in text
     assert "contradicts the label" in text
+    # Cases with errors are not held against the run, the others are.
+    broken = json.loads(label.read_text())
+    broken["annotations"][0]["label"] = "bone"
+    label.write_text(json.dumps(broken))
+    code, text = run(folder, "--run", predictions)
+    assert code == 1 and "unknown class" in text and "weighted to the bends" in text
+    assert "predictions say" not in text
+    label.write_text(json.dumps(document))
     with pytest.raises(PhalanxError, match="no oof.zarr"):
         run(folder, "--run", folder)
     shutil.rmtree(predictions / "test.zarr")

@@ -315,7 +315,10 @@ def test_a_patch_is_recorded_and_another_one_is_refused(configs: Path, tmp_path:
     assert np.array_equal(after["finger-9"][0], before["finger-10"][0])
     assert any("finger-9" in item.classes for item in patched.findings)
     # The same run goes on; another patch is another data set.
-    assert prepared(f"{image}: {entry}", *with_patch)[0] == patched_record
+    again_record, again = prepared(f"{image}: {entry}", *with_patch)
+    assert again_record == patched_record
+    # Kept with all they know, classes, evidence and remedies.
+    assert again.findings == patched.findings and any(item.remedy for item in again.findings)
     with pytest.raises(RunError, match="not the one this run was begun with"):
         prepared(f"{image}: {entry.replace('finger-10', 'finger-8')}", *with_patch)
     with pytest.raises(DataError, match=r"there is no case gone\.png"):

@@ -161,7 +161,7 @@ def test_what_is_said_and_written(folder: Path, tmp_path: Path, capsys) -> None:
     said = capsys.readouterr().out
     assert re.search(r"^worse +0\.\d{4} +\[.*\] +-0\.0200 +\[-0\.0200, -0\.0200\] +0\.008 ", said, re.MULTILINE)
     assert re.search(r"^best +0\.\d{4} +\[.*\] +best .* 1\.5 +1\.50 GiB +all 5 ", said, re.MULTILINE)
-    assert "Not behind best by more than chance (p > 0.05, people drawn): noisy" in said
+    assert "Not behind best by more than chance (p > 0.05, permutation test over people): noisy" in said
     rows = json.loads((tmp_path / "r.json").read_text())
     assert [row["run"] for row in rows] == ["best", "noisy", "worse"]
     assert rows[2]["behind"] == pytest.approx(-0.02) and rows[0]["behind"] is None

@@ -354,6 +354,34 @@ def test_a_run_folder_by_its_csv_in_its_own_dialect(scores, tmp_path):
     assert scores("run", "truth.csv")["mean"] == 1.0
 
 
+def test_a_run_that_learnt_from_patched_labels(scores, call, phantom, truth_masks):
+    from phalanx.mask import runs
+    from phalanx.mask.dialect import named
+    from phalanx.submit import write
+
+    dataset, found = truth_masks
+    names, key = dataset.labels.scored_names, next(iter(found))
+    rows = [(case, size, dict(zip(names, masks, strict=True))) for case, (size, masks) in found.items()]
+    masks, two = rows[0][2], ("finger-9", "finger-10")
+    masks.update(zip(two, (masks["finger-10"], masks["finger-9"]), strict=True))
+    Path("run").mkdir()
+    write.write(Path("run/oof.csv"), named("handbone"), rows, names)
+    Path("run/config.yaml").write_text(yaml.safe_dump({"data": {"patch": "fixes.yaml"}}))
+    fix = {"expect": {"classes": 29}, "fixes": [{"swap": list(two)}]}
+    Path("fixes.yaml").write_text(yaml.safe_dump({"format": "phalanx-patch/1", "cases": {key: fix}}))
+    # It predicts what it learnt; by the labels as they come, two of 8 x 29 masks lie elsewhere.
+    assert scores("run", str(phantom), "--patch", "fixes.yaml")["mean"] == 1.0
+    shared = [runs.overlap(masks[two[0]], masks[two[1]]), runs.area(masks[two[0]]), runs.area(masks[two[1]])]
+    dice = 2 * shared[0] / (shared[1] + shared[2])
+    assert scores("run", str(phantom))["mean"] == pytest.approx(1 - 2 * (1 - dice) / (8 * 29), abs=1e-6)
+    said = "labels corrected by fixes.yaml; say --patch fixes.yaml"
+    assert said in call("run", str(phantom))[1]
+    assert said not in call("run", str(phantom), "--patch", "fixes.yaml")[1]
+    assert call("run", str(phantom), "--patch", "none.yaml")[0] == 1
+    status, _, error = call("run/oof.csv", "run/oof.csv", "--patch", "fixes.yaml")
+    assert status == 2 and "--patch" in error
+
+
 def test_an_unfinished_run_is_refused(call, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text("run: it\n")

@@ -1,6 +1,7 @@
 """`phalanx search` on made-up predictions of phantom hands, and the ensemble that it leads to."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -153,6 +154,32 @@ def test_other_classes_and_cases(call, hands, tmp_path):
     assert code == 1 and "oof.zarr has 6 that others lack" in error
     code, _, error = call("search", few, store.path, "--truth", hands, "-o", "x.yaml", "--partial")
     assert code == 1 and "at least 4 groups of cases: 2" in error
+
+
+def test_the_truth_with_the_patch_of_the_run(call, hands):
+    shutil.copytree(hands / "predictions" / "model1", "run")
+    Path("run/config.yaml").write_text(yaml.safe_dump({"data": {"patch": "fixes.yaml"}}))
+    image = sorted(hands.glob("train/DCM/*/*.png"))[2].name
+    fix = {"expect": {"classes": 29}, "fixes": [{"swap": ["finger-9", "finger-10"]}]}
+    Path("fixes.yaml").write_text(yaml.safe_dump({"format": "phalanx-patch/1", "cases": {image: fix}}))
+    told = ("--truth", hands, "--stages", "threshold", "--folds", "2")
+    means = []
+    for name, more in (("plain", ()), ("patched", ("--patch", "fixes.yaml"))):
+        status, out, error = call("search", "run", *told, "-o", f"{name}.yaml", *more)
+        assert status == 0, error
+        assert ("say --patch fixes.yaml" in out) == (name == "plain")
+        entries = yaml.safe_load(Path(f"{name}.yaml").read_text())["scores"]
+        means.append(next(entry["mean"] for entry in entries if entry["of"] == "out-of-fold"))
+    # The made-up predictions follow the labels as they come: two of 10 x 29 masks no longer fit.
+    assert means[0] - means[1] == pytest.approx(2 * 0.9 / 290, abs=0.003)
+    # An ensemble is scored against the same.
+    for name, more in (("plain", ()), ("patched", ("--patch", "fixes.yaml"))):
+        status, out, error = call("ensemble", "run", "-o", f"{name}-oof.csv", "--part", "oof", "--truth", hands, *more)
+        assert status == 0, error
+        means.append(float(re.search(r"mean Dice (0\.\d{4})", out)[1]))
+    assert means[2] - means[3] == pytest.approx(means[0] - means[1], abs=0.001)
+    status, _, error = call("search", "run", "-o", "x.yaml", "--patch", "fixes.yaml")
+    assert status == 2 and "--truth" in error
 
 
 def test_no_torch(hands, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phalanx.commands import _sources, _viewed, _viewed_volume, cli
+from phalanx.commands import _found, _viewed, _viewed_volume, cli
 from phalanx.mask.dialect import named
 
 HEAD = "image_name,class,rle\n"
@@ -74,7 +74,7 @@ def test_rows_are_joined_by_key_and_what_a_file_lacks_is_no_empty_mask(tmp_path,
     picture(Path("images/deep/b.png"), 7, 8)
     Path("one.csv").write_text(f"{HEAD}a.png,x,1 4\na.png,y,\nb.png,y,3 2\nc.png,x,1 1\n")
     Path("two.csv").write_text(f"{HEAD}b.png,y,3 2\na.png,y,2 2\n")
-    found = [_sources.find(Path(name), named("handbone"), _sources.Reading()) for name in ("one.csv", "two.csv")]
+    found = [_found.find(Path(name), named("handbone"), _found.Reading()) for name in ("one.csv", "two.csv")]
     shown = _viewed.gallery(found, None, Path("images"), None)
     assert list(shown.cases) == ["a.png", "b.png"]
     assert list(shown.sizes) == [(6, 9), (7, 8)]

@@ -273,6 +273,7 @@ def test_missing_class_may_be_an_error(hands):
 @pytest.mark.parametrize(
     ("points", "says"),
     [
+        ([[1, 1], [True, 4], [5, 6]], "a coordinate is not a number"),
         ([[1, 1], [float("nan"), 4], [5, 6]], "a coordinate is not finite"),
         ([[1, 1], [float("inf"), 4], [5, 6]], "a coordinate is not finite"),
         ([[1, 1], [10**400, 4], [5, 6]], "a coordinate is not finite"),

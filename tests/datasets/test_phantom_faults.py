@@ -97,3 +97,13 @@ def test_the_command_plants_them(tmp_path):
     outcome = CliRunner().invoke(app, [str(tmp_path / "hands"), *words])
     assert outcome.exit_code == 0, outcome.output
     assert len(json.loads((tmp_path / "hands" / faults.LIST).read_text())) == 1
+
+
+def test_too_many_faults_are_refused_before_anything_is_drawn(tmp_path):
+    from phalanx.commands.phantom import phantom
+
+    # Five people to learn from have ten images, of which three may be spoilt.
+    with pytest.raises(DataError, match="too many faults for the labelled cases: 4 for 10"):
+        phantom(tmp_path / "hands", people=6, test_people=1, size=48, faults=4)
+    assert list(tmp_path.iterdir()) == []
+    faults.check_count(3, 10)

@@ -41,6 +41,14 @@ def test_a_case_below_the_axis_is_drawn_on_its_edge_with_its_true_score():
     assert below.customdata[0] == "a: 0.0000<br>case39"
 
 
+def test_a_class_lost_in_one_case_of_ten_does_not_take_the_axis_to_0():
+    table = pd.DataFrame({"a": [0.96] * 36 + [0.0] * 4, "b": [0.97] * 40})
+    figure = figures.per_class({"a": 0.864, "b": 0.97}, table=table)
+    # The weakest mean is 0.136 below 1; the axis reaches twice as far and on to the next round number.
+    assert 0.65 < figure.layout.xaxis.range[0] < 0.72
+    assert len(next(trace for trace in figure.data if trace.name == "below the axis").x) == 4
+
+
 def test_many_cases_show_their_outer_tenth_only():
     scores = np.linspace(0.9, 1.0, 4000)
     figure = figures.per_class({"a": 0.95}, table=pd.DataFrame({"a": scores}))

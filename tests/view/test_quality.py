@@ -94,6 +94,8 @@ def test_an_empty_page():
 
 def test_bends_are_shares_of_their_set():
     figure = quality.bends([0.0, 3.0, 41.0], [])
-    assert [trace.name for trace in figure.data] == ["labelled"]
-    assert figure.data[0].histnorm == "percent"
+    (bars,) = figure.data
+    assert bars.name == "labelled: 3, median 3"
+    assert {x: y for x, y in zip(bars.x, bars.y, strict=True) if y} == pytest.approx({2.5: 66.667, 42.5: 33.333})
+    assert sorted(line.x0 for line in figure.layout.shapes) == [-30, 30]
     assert len(quality.bends([0.0], [1.0]).data) == 2

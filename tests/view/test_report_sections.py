@@ -9,7 +9,7 @@ import pytest
 
 from phalanx.core.labels import LabelSpace
 from phalanx.metrics import _summary
-from phalanx.view import _report_confusion, _report_data, _report_run, _report_wrists
+from phalanx.view import _report_confusion, _report_data, _report_run, _report_wrists, run_figures
 from phalanx.view.case_facts import CaseFacts
 
 LABELS = LabelSpace(("a", "b", "c"))
@@ -86,6 +86,17 @@ def test_confusion() -> None:
     assert 10 ** found[[0, 0, 2, 2], [1, 2, 0, 1]] == pytest.approx([4, 1, 10, 10], rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("shares", "ticks"), [((0.02, 0.5), ["0.03", "0.1", "0.3"]), ((0.0005, 4), ["0.01", "0.1", "1"])]
+)
+def test_confusion_marks_few_shares(shares: tuple[float, float], ticks: list[str]) -> None:
+    table = pd.DataFrame([[0, shares[0]], [shares[1], 0]], index=list("ab"), columns=list("ab"))
+    bar = run_figures.confusion(table).data[0].colorbar
+    # The scale reaches down to a thousandth of the largest share.
+    assert list(bar.ticktext) == ticks
+    assert list(10 ** np.array(bar.tickvals)) == pytest.approx([float(mark) for mark in ticks])
+
+
 def test_nothing_confused() -> None:
     assert _report_confusion.section(None) == ""
     perfect = pd.DataFrame([[7, 0, 0]], index=["a"], columns=["a", "nobody", "missed"])
@@ -99,11 +110,11 @@ def test_nothing_confused() -> None:
 
 
 def people(straight: int, bent: int) -> dict[str, CaseFacts]:
-    """Two hands each; a bend to the thumb's side counts as well, and 30 degrees are still straight."""
+    """Two hands each; a bend to the thumb's side counts as well, and 30 degrees are no longer straight."""
     cases = {}
     for person in range(straight + bent):
         for place in range(2):
-            bend = (30.0, -5.0)[place] if person < straight else (45.0, -31.0)[place]
+            bend = (29.9, -5.0)[place] if person < straight else (45.0, -30.0)[place]
             cases[f"{person}-{place}"] = hand(f"p{person}", bend)
     return cases
 

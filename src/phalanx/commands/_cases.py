@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from phalanx.commands._experiment import Experiment
@@ -133,17 +133,23 @@ def _checked(
     kept = folder.path / "check.json"
     digest = _digest([*dataset.train, *dataset.test]) + patched
     if kept.is_file() and (known := json.loads(kept.read_text(encoding="utf-8")))["digest"] == digest:
-        findings, left_out = [Finding(*item) for item in known["findings"]], set(known["left_out"])
+        findings, left_out = [_finding(item) for item in known["findings"]], set(known["left_out"])
     else:
         settings = experiment.data
         findings, left_out = quality.integrity(dataset, settings.rasteriser, unreadable=settings.unreadable)
         _refuse(findings)
-        plain = [[finding.level, finding.case, finding.message] for finding in findings]
-        record = {"digest": digest, "findings": plain, "left_out": sorted(left_out)}
+        record = {"digest": digest, "findings": [asdict(item) for item in findings], "left_out": sorted(left_out)}
         files.write_text(kept, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     train = [case for case in dataset.train if case.id not in left_out]
     test = [case for case in dataset.test if case.id not in left_out]
     return replace(dataset, train=train, test=test), findings
+
+
+def _finding(kept: Any) -> Finding:
+    """A finding of `check.json`; a run begun with an earlier version has three words of it."""
+    if isinstance(kept, list):
+        return Finding(*kept)
+    return Finding(**{**kept, "classes": tuple(kept["classes"]), "others": tuple(kept["others"])})
 
 
 def _refuse(findings: Sequence[Finding]) -> None:

@@ -47,7 +47,7 @@ def judge(run: Path, dataset: Dataset, rasteriser: str, leave_out: frozenset[str
         run: a run folder or a member's folder in it.
         dataset: its data set, patched or not.
         rasteriser: how outlines become pixels.
-        leave_out: ids of cases that cannot be read.
+        leave_out: ids of cases that cannot be read or have errors.
 
     Raises:
         PhalanxError: the run has no out-of-fold predictions, or they are of other cases or classes.

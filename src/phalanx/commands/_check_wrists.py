@@ -61,7 +61,7 @@ def _scores(known: Mapping[str, Wrist], test: list[Wrist], judged: Judged | None
     said: dict[str, object] = {
         "Out-of-fold Dice": _scored(*plain),
         "The same, weighted to the bends to predict": _scored(*shifted),
-        "Cases that counts like": f"{shift.effective(weight):.0f} of {len(ids)}",
+        "Worth as many equal cases as": f"{shift.effective(weight):.0f} of {len(ids)}",
     }
     for name, chosen in (("straight", ~bent), ("bent", bent)):
         if chosen.any():

@@ -12,7 +12,7 @@ from phalanx.core.errors import RunError, StoreError
 if TYPE_CHECKING:
     import numpy as np
 
-    from phalanx.commands._sources import Reading
+    from phalanx.commands._found import Reading
     from phalanx.core.case import Case
     from phalanx.store.predictions import Store
 
@@ -25,11 +25,13 @@ class Truth:
         cases: by id.
         classes: scored classes, in the order of the masks.
         read: the image size and the runs of a case.
+        note: what is odd about them; "" if nothing.
     """
 
     cases: dict[str, Case]
     classes: tuple[str, ...]
     read: Callable[[Case], tuple[tuple[int, int], list[np.ndarray]]]
+    note: str = ""
 
     def of(self, names: Sequence[str]) -> dict[str, list[np.ndarray]]:
         """Runs of these cases, on all cores.
@@ -95,22 +97,23 @@ def truth(path: Path, told: Path | None, reading: Reading) -> Truth:
     Raises:
         PhalanxError: there is none, or it cannot be read.
     """
-    from phalanx.commands import _sources
+    from phalanx.commands import _found
     from phalanx.mask import dialect
 
     if told is None:
         return _of_run(path)
-    found = _sources.find(told, dialect.named("handbone"), reading)
+    found = _found.find(told, dialect.named("handbone"), reading)
     if found.cases is None:
         raise StoreError("a search needs a data set as truth", told, "name its folder")
     parts, names, read = found.cases
-    return Truth({case.id: case for cases in parts.values() for case in cases}, names, read)
+    note = _found.unpatched([found, _found.Found(path, stores=[path])], reading) or ""
+    return Truth({case.id: case for cases in parts.values() for case in cases}, names, read, note)
 
 
 def _of_run(store: Path) -> Truth:
     from omegaconf import OmegaConf
 
-    from phalanx.commands import _cases, _sources
+    from phalanx.commands import _cases, _found
     from phalanx.commands._experiment import Experiment
     from phalanx.core import config
 
@@ -121,7 +124,7 @@ def _of_run(store: Path) -> Truth:
     experiment = config.validate(Experiment, values)
     dataset, _ = _cases.read(experiment)
     cases = {case.id: case for case in (*dataset.train, *dataset.test) if case.labels is not None}
-    return Truth(cases, dataset.labels.scored_names, _sources.decoder(dataset.labels, experiment.data.rasteriser))
+    return Truth(cases, dataset.labels.scored_names, _found.decoder(dataset.labels, experiment.data.rasteriser))
 
 
 def dialect(path: Path) -> str:
@@ -130,10 +133,10 @@ def dialect(path: Path) -> str:
     Raises:
         RunError: its configuration cannot be read.
     """
-    from phalanx.commands import _sources
+    from phalanx.commands import _found
 
     whole = path.resolve()
     for above in (whole, *whole.parents[:2]):
         if (above / "config.yaml").is_file():
-            return _sources.written_by(above)
+            return _found.written_by(above)
     return "handbone"

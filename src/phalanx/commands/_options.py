@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -22,4 +23,5 @@ Reader = Annotated[str | None, typer.Option(help="Reader of a data set; guessed 
 ReaderOptions = Annotated[
     list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the reader; may be repeated.")
 ]
+Patch = Annotated[Path | None, typer.Option(help="Corrections of the data set's labels, as data.patch.")]
 Rasteriser = Annotated[Literal["opencv", "coco"], typer.Option(help="How outlines become pixels.")]

@@ -68,7 +68,8 @@ def sentences(runs: Sequence[Run], best: Sequence[Run], gaps: Mapping[Path, Gap]
             run.name for run in runs if (gap := gaps.get(run.path)) and gap.best == leader.name and gap.p > _CHANCE
         ]
         if alike:
-            yield f"Not behind {leader.name} by more than chance (p > {_CHANCE}, people drawn): {', '.join(alike)}"
+            test = f"p > {_CHANCE}, permutation test over people"
+            yield f"Not behind {leader.name} by more than chance ({test}): {', '.join(alike)}"
     partly = [f"{run.name} ({gap.cases} of {run.cases})" for run in runs
               if (gap := gaps.get(run.path)) and gap.cases < (run.cases or 0)]  # fmt: skip
     if partly:

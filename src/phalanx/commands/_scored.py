@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phalanx.commands import _sources
-from phalanx.commands._sources import Found
+from phalanx.commands._found import Found
 from phalanx.core import catalogue, parallel
 from phalanx.core.errors import DataError
 from phalanx.core.progress import track

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from phalanx.commands import _oof, _search_recipe
-from phalanx.commands._sources import Reading
+from phalanx.commands._found import Reading
 from phalanx.core import files
 from phalanx.core.errors import StoreError
 from phalanx.ensemble import band as bands
@@ -119,6 +119,7 @@ def work(
     report["warnings"] += [
         f"{store.path} is a copy of another member and was left out" for store in named if store not in opened
     ]
+    report["warnings"] += [truth.note] if truth.note else []
     if settings.calibrate:
         report["warnings"].append("temperatures were fitted on all cases; the nested scores are not blind to them")
     recipe = _search_recipe.described(

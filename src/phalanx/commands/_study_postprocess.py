@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from phalanx.commands import _oof, _search_recipe
+from phalanx.commands._found import Reading
 from phalanx.commands._run_folder import RunFolder
-from phalanx.commands._sources import Reading
 from phalanx.commands._study import Postprocess
 from phalanx.commands._study_trials import Measured
 from phalanx.core import config

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from phalanx.commands import _sources
-from phalanx.commands._sources import CaseMasks, Found
+from phalanx.commands._found import Found
+from phalanx.commands._sources import CaseMasks
 from phalanx.core.case import Case
 from phalanx.core.errors import DataError, StoreError
 from phalanx.core.labels import LabelSpace

@@ -100,7 +100,9 @@ def _work(asked: _Asked, decode: bool, unreadable: Literal["error", "skip"], wor
     if asked.run is not None:
         from phalanx.commands import _check_run
 
-        judged = _check_run.judge(asked.run, dataset, asked.rasteriser, checked.leave_out)
+        # What has errors is told of already, and may not decode.
+        broken = checked.leave_out | {item.case for item in checked.findings if item.level == "error"}
+        judged = _check_run.judge(asked.run, dataset, asked.rasteriser, broken)
         checked = replace(checked, findings=[*checked.findings, *judged.findings])
     wrists = None
     if checked.wrists:

@@ -11,6 +11,7 @@ from phalanx.commands import _options
 
 if TYPE_CHECKING:
     from phalanx.commands._ensembled import Written
+    from phalanx.commands._found import Reading
 
 
 def ensemble(
@@ -34,6 +35,7 @@ def ensemble(
     ] = None,
     reader: Annotated[str | None, typer.Option(help="Reader of DATA; guessed if not told.")] = None,
     option: _options.ReaderOptions = None,
+    patch: Annotated[Path | None, typer.Option(help="Corrections of the labels of DATA, as data.patch.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.csv and OUT.yaml.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads; one a core if not told.")] = 0,
 ) -> None:  # fmt: skip
@@ -61,8 +63,10 @@ def ensemble(
         written = _ensembled.write(recipe, members, output, part, sample=sample, overwrite=overwrite, threads=threads)
         _show(written, output)
     if truth is not None:
+        from phalanx.commands import _found
+
         name = _ensembled.dialect_of(output)
-        _score(truth, output, name, reader, tuple(option or ()))
+        _score(truth, output, name, _found.Reading(reader, tuple(option or ()), patch=patch))
 
 
 def _vote(recipe: Path, output: Path, part: Literal["test", "oof"], *, overwrite: bool, threads: int) -> None:
@@ -86,20 +90,21 @@ def _show(written: Written, output: Path) -> None:
     print(f"Wrote {output} ({written.rows} rows of {written.cases} images) and {output.with_suffix('.yaml')}")
 
 
-def _score(truth: Path, output: Path, dialect: str, reader: str | None, options: tuple[str, ...]) -> None:
+def _score(truth: Path, output: Path, dialect: str, reading: Reading) -> None:
     from rich.console import Console
 
-    from phalanx.commands import _scored, _sources
+    from phalanx.commands import _found, _scored
     from phalanx.mask import dialect as dialects
 
     written = dialects.named(dialect)
     found = [
-        _sources.find(truth, written, _sources.Reading(reader, options)),
-        _sources.find(output, written, _sources.Reading()),
+        _found.find(truth, written, reading),
+        _found.find(output, written, _found.Reading()),
     ]
+    note = _found.unpatched(found, reading)
     # A data set may hold the truth of other images too; what is left out is said.
     scored = _scored.work(found, ("dice", "iou"), None, None, partial=True)
     console = Console()
     console.print(_scored.classes(scored), highlight=False)
-    for line in _scored.sentences(scored):
+    for line in (*_scored.sentences(scored), *([note] if note else [])):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -40,11 +40,15 @@ def phantom(
     phalanx phantom data/spoilt --people 40 --faults 20
     """
     # Loads OpenCV, which `phalanx --help` does without.
+    from phalanx.datasets._phantom.faults import check_count, plant
     from phalanx.datasets._phantom.write import write
 
     chosen = min(max(2, round(people / 4)), people - 1) if test_people is None else test_people
-    write(folder, people, chosen, size, seed, workers=workers)
     train = people - chosen
+    if faults:
+        # Before minutes of drawing.
+        check_count(faults, 2 * train)
+    write(folder, people, chosen, size, seed, workers=workers)
     if submissions or stores:
         from phalanx.commands import _practice
 
@@ -52,7 +56,5 @@ def phantom(
         _practice.stores(folder, size, seed, stores)
     if faults:
         # Last: what is made of the labels above needs sound ones.
-        from phalanx.datasets._phantom.faults import plant
-
         plant(folder, faults, seed)
     print(f"Wrote {folder}: {2 * train} labelled images of {train} people, {2 * chosen} test images of {chosen} people")

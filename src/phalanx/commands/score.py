@@ -10,8 +10,8 @@ import typer
 from phalanx.commands import _options
 
 if TYPE_CHECKING:
+    from phalanx.commands._found import Found
     from phalanx.commands._scored import Scored
-    from phalanx.commands._sources import Found
 
 
 def score(
@@ -43,6 +43,7 @@ def score(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what --csv and --json name.")] = False,
     reader: _options.Reader = None,
     option: _options.ReaderOptions = None,
+    patch: _options.Patch = None,
     rasteriser: _options.Rasteriser = "opencv",
 ) -> None:  # fmt: skip
     """Score predictions: Dice and IoU of every class and case, means with 95 % intervals over groups (people).
@@ -55,7 +56,7 @@ def score(
 
     phalanx score new.csv truth.csv --against old.csv --groups people.csv
     """
-    from phalanx.commands import _dialect, _results, _scored, _sources
+    from phalanx.commands import _dialect, _found, _results, _scored
 
     written = _dialect.chosen(dialect, columns, order, base, empty)
     of_truth = written
@@ -65,12 +66,15 @@ def score(
     pixels = None if size is None else _dialect.parse_size(size)
     inputs = [path for path in (pred, truth, against, groups) if path is not None]
     _results.check({"--csv": csv, "--json": json}, inputs, overwrite)
-    reading = _sources.Reading(reader, tuple(option or ()), rasteriser)
-    found: list[Found] = [_sources.find(truth, of_truth, reading), _sources.find(pred, written, reading)]
+    reading = _found.Reading(reader, tuple(option or ()), rasteriser, patch)
+    found: list[Found] = [_found.find(truth, of_truth, reading), _found.find(pred, written, reading)]
     if against is not None:
-        found.append(_sources.find(against, written, reading))
+        found.append(_found.find(against, written, reading))
+    note = _found.unpatched(found, reading)
     scored = _scored.work(found, (metric,) if metric else ("dice", "iou"), pixels, groups, partial=partial)
     _show(scored)
+    if note:
+        print(note)
     _write(scored, csv, json)
 
 

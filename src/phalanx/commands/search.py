@@ -43,6 +43,7 @@ def search(
     dialect: Annotated[str | None, typer.Option(help="How the ensemble will write its submission.")] = None,
     reader: Annotated[str | None, typer.Option(help="Reader of DATA; guessed if not told.")] = None,
     option: _options.ReaderOptions = None,
+    patch: Annotated[Path | None, typer.Option(help="Corrections of the labels of DATA, as data.patch.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace NAME.yaml and NAME.html.")] = False,
 ) -> None:  # fmt: skip
     """Search an ensemble on out-of-fold predictions, and say what it gains on people it did not see.
@@ -54,17 +55,20 @@ def search(
 
     phalanx search runs/hrnet runs/densenet -o ensembles/final.yaml --stages members,threshold --space probability
     """
-    from phalanx.commands import _results, _searched, _sources
+    from phalanx.commands import _found, _results, _searched
 
     page = output.with_suffix(".html")
     if output.suffix.lower() not in (".yaml", ".yml"):
         raise typer.BadParameter(f"{output} must end in .yaml", param_hint="-o")
     _results.check({"-o": output, "the page of -o": page}, runs, overwrite)
+    if patch is not None and truth is None:
+        raise typer.BadParameter("goes with --truth; the run's own labels have its own patch", param_hint="--patch")
     settings = _searched.Settings(
         space=space, metric=metric, stages=_searched.stages(stages), folds=folds, seed=seed, always=always,
         calibrate=calibrate, limit=limit, partial=partial, dialect=dialect,
     )  # fmt: skip
-    done = _searched.work(runs, truth, _sources.Reading(reader, tuple(option or ())), settings, output)
+    reading = _found.Reading(reader, tuple(option or ()), patch=patch)
+    done = _searched.work(runs, truth, reading, settings, output)
     _show(done, output, page)
 
 

@@ -11,7 +11,7 @@ import typer
 from phalanx.commands import _options
 
 if TYPE_CHECKING:
-    from phalanx.commands._sources import Reading
+    from phalanx.commands._found import Reading
     from phalanx.mask.dialect import Dialect
     from phalanx.view.gallery import Gallery
     from phalanx.view.volume import Volume
@@ -54,6 +54,7 @@ def view(
     empty: _options.Empty = None,
     reader: _options.Reader = None,
     option: _options.ReaderOptions = None,
+    patch: _options.Patch = None,
     rasteriser: _options.Rasteriser = "opencv",
 ) -> None:
     """Look at submissions in the browser: outlines over the images, errors, disagreement, the worst cases first.
@@ -66,7 +67,7 @@ def view(
 
     phalanx view organs.nii.gz --images scan.nii.gz --truth labels.nii.gz
     """
-    from phalanx.commands import _dialect, _sources
+    from phalanx.commands import _dialect, _found
     from phalanx.view import app
 
     written = _dialect.chosen(dialect, columns, order, base, empty)
@@ -75,7 +76,8 @@ def view(
         raise typer.BadParameter(f"{twice[0]} is named twice", param_hint="A.csv [B.csv ...]")
     free = app.free_port(port)
     named = _Named(files, images, truth, store)
-    shown = _volume(named) or _gallery(named, written, _sources.Reading(reader, tuple(option or ()), rasteriser))
+    reading = _found.Reading(reader, tuple(option or ()), rasteriser, patch)
+    shown = _volume(named) or _gallery(named, written, reading)
     app.serve(
         shown, free, headless=headless, say=lambda address: _say(f"The viewer answers at {address} (Ctrl+C stops it)")
     )
@@ -98,15 +100,16 @@ def _volume(named: _Named) -> Volume | None:
 
 def _gallery(named: _Named, dialect: Dialect, reading: Reading) -> Gallery:
     """What masks of images show."""
-    from phalanx.commands import _sources, _viewed
+    from phalanx.commands import _found, _viewed
     from phalanx.view import _format
 
-    predictions = [_sources.find(path, dialect, reading) for path in named.files]
-    labels = None if named.truth is None else _sources.find(named.truth, dialect, reading)
+    predictions = [_found.find(path, dialect, reading) for path in named.files]
+    labels = None if named.truth is None else _found.find(named.truth, dialect, reading)
+    note = _found.unpatched([*predictions, *([labels] if labels else [])], reading)
     shown = _viewed.gallery(predictions, labels, named.images, named.store)
     _say(f"{_format.count(len(shown.cases), 'case')}, {_format.count(len(shown.classes), 'class', 'classes')}")
-    for note in shown.notes:
-        _say(note)
+    for said in (*shown.notes, *([note] if note else [])):
+        _say(said)
     return shown
 
 

@@ -36,7 +36,7 @@ def image(case: Case) -> np.ndarray:
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         _judge(content, case.id)
-        raise DataError(_base.UNREADABLE, f"{case.id} (OpenCV refuses it)", "save it as PNG, or exclude it")
+        raise DataError(_base.UNREADABLE, f"{case.id} (OpenCV refuses it)", "save it as PNG, or leave it out")
     if pixels.dtype != np.uint8:
         pixels = _stretch(pixels, case.id)
     if pixels.ndim == 2 or pixels.shape[2] == 1:
@@ -89,7 +89,7 @@ def _read(file: Path, case: str) -> bytes:
         return file.read_bytes()
     except OSError as error:
         seen = f"{case} ({error.strerror or error})"
-        raise DataError(_base.UNREADABLE, seen, f"restore {file.name}, or exclude it") from error
+        raise DataError(_base.UNREADABLE, seen, f"restore {file.name}, or leave it out") from error
 
 
 def _header(content: bytes, case: str) -> _base.Header:
@@ -110,13 +110,13 @@ def _judge(content: bytes, case: str) -> None:
         truncated = "truncated" in str(error).lower() or "incomplete" in str(error).lower()
         wrong = _base.TRUNCATED if truncated else _base.UNREADABLE
         seen = f"{case}, {len(content)} bytes" if truncated else f"{case} ({error})"
-        raise DataError(wrong, seen, "fetch it again, or exclude it") from error
+        raise DataError(wrong, seen, "fetch it again, or leave it out") from error
 
 
 def _stretch(pixels: np.ndarray, case: str) -> np.ndarray:
     deep = pixels[..., :3].astype(np.float32) if pixels.ndim == 3 else pixels.astype(np.float32)
     if not np.isfinite(deep).all():
-        raise DataError(_base.UNREADABLE, f"{case} holds values that are not finite", "mend the file, or exclude it")
+        raise DataError(_base.UNREADABLE, f"{case} holds values that are not finite", "mend the file, or leave it out")
     low, high = float(deep.min()), float(deep.max())
     return np.rint((deep - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
 

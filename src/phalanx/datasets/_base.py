@@ -106,10 +106,10 @@ def header(source: Path | bytes) -> Header:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Pillow's own message repeats the full path, or the address of the buffer.
         seen = "not an image file" if "cannot identify" in str(error) else error
-        raise DataError(UNREADABLE, seen, "replace the file, or exclude it") from error
+        raise DataError(UNREADABLE, seen, "replace the file, or leave it out") from error
     if found.size[0] * found.size[1] > MAX_PIXELS:
         seen = f"it claims {text(found.size)} pixels"
-        raise DataError(UNREADABLE, seen, f"cut it into parts of at most {MAX_PIXELS} pixels, or exclude it")
+        raise DataError(UNREADABLE, seen, f"cut it into parts of at most {MAX_PIXELS} pixels, or leave it out")
     return found
 
 

@@ -95,6 +95,19 @@ class Index:
             masks = pile.of([runs.union([masks.runs(row) for row in range(*span)]) for span in spans])
         return self._turn(masks, sizes) if self.turned else masks
 
+    def of_image(self, image: str, size: tuple[int, int]) -> dict[str, np.ndarray]:
+        """Class -> runs of one image; of a dialect without classes the class is "". Empty where the sheet lacks it.
+
+        Args:
+            image: the name that keys have.
+            size: `(height, width)` of the image.
+
+        Raises:
+            SubmissionError: a row that cannot be read.
+        """
+        places = [place for place, key in enumerate(self.keys) if key[0] == image]
+        return {self.keys[place][1] or "": self.masks(place, place + 1, [size]).runs(0) for place in places}
+
     def cells(self, first: int, end: int, space: Workspace) -> Cells | None:
         """The masks of these keys as they are written; None where they are turned or have several rows."""
         rows = self._rows[self._heads[first] : self._heads[end]]

@@ -41,4 +41,4 @@ def _table(findings: Sequence[Finding]) -> str:
         badge = f'<span class="badge {look}">{escape(finding.level)}</span>'
         message = f'<span class="wide">{escape(finding.message)}</span>'
         rows.append([Cell(badge, finding.level), Cell.text(finding.case or "data set"), Cell(message, finding.message)])
-    return _html.table(("level", "case", "finding"), rows)
+    return f'<div class="findings">{_html.table(("level", "case", "finding"), rows)}</div>'

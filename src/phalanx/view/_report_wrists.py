@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOTE = (
-    f"A wrist is bent when hand and forearm are more than {BENT_DEGREES:.0f} degrees apart, to either side. Angles are "
+    f"A wrist is bent when hand and forearm are {BENT_DEGREES:.0f} degrees or more apart, to either side. Angles are "
     "those of the truth masks, positive towards the little finger; of test images without truth, those of the "
     "predicted masks. Intervals draw people."
 )
@@ -60,7 +60,7 @@ def measure(cases: Mapping[str, CaseFacts], table: pd.DataFrame) -> Strata | Non
     """
     known = [str(case) for case in table.index if _bend(cases, case) is not None]
     groups = [cases[case].group for case in known]
-    bent = np.array([abs(_bend(cases, case) or 0) > BENT_DEGREES for case in known], bool)
+    bent = np.array([abs(_bend(cases, case) or 0) >= BENT_DEGREES for case in known], bool)
     people = [len({group for group, chosen in zip(groups, part, strict=True) if chosen}) for part in (~bent, bent)]
     if min(people) < 2:
         return None
@@ -74,7 +74,7 @@ def measure(cases: Mapping[str, CaseFacts], table: pd.DataFrame) -> Strata | Non
     totals = [_summary.over_all(part) for part in drawn]
     names = [str(name) for name in table.columns]
     gaps = _summary.bounds(drawn[1] - drawn[0]).T.tolist()
-    test = [abs(fact.bend) > BENT_DEGREES for fact in cases.values() if fact.part == "test" and fact.bend is not None]
+    test = [abs(fact.bend) >= BENT_DEGREES for fact in cases.values() if fact.part == "test" and fact.bend is not None]
     share = sum(test) / len(test) if test else None
     overall = [float(_summary.over_all(mean)) for mean in means]
     weighted = None

@@ -118,7 +118,10 @@ def per_class(
     means = np.array([scores[name] for name in names], float)
     bounds = [tuple((intervals or {}).get(name) or (mean, mean)) for name, mean in zip(names, means, strict=True)]
     spread = np.empty((0, len(names))) if table is None else table.reindex(columns=names).to_numpy(float)
-    low, high = score_range(np.concatenate([means, np.ravel(bounds), _quantiles(spread, 5)]))
+    core = np.concatenate([means, np.ravel(bounds), _quantiles(spread, 25)])
+    # A class that is lost in one case of twenty would take the axis to 0: what lies far below the rest is a triangle.
+    least = 2 * np.min(core, initial=1.0, where=np.isfinite(core)) - 1
+    low, high = score_range(np.concatenate([core, np.maximum(_quantiles(spread, 5), least)]))
     paint = [(colours or {}).get(name, MEMBERS[0]) for name in names]
     figure = go.Figure()
     if len(spread):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -27,11 +27,11 @@ _OUTLINE_BYTES = 48_000
 _UNITS = 4 * _SIDE
 # Okabe & Ito 2008: blue, orange and pink stay apart with every kind of colour blindness and on grey.
 _ERRORS = (
-    ("missed", "missed (truth only)", "#3fb4ff"),
-    ("extra", "extra (prediction only)", "#ffa51f"),
+    ("missed", "missed ({0} only)", "#3fb4ff"),
+    ("extra", "extra ({1} only)", "#ffa51f"),
     ("swapped", "wrong class", "#ff5fc4"),
 )
-_LINES = (("truth", "truth", "band"), ("predicted", "prediction", "line"), ("image", "image", "photo"))
+_LINES = (("truth", "{0}", "band"), ("predicted", "{1}", "line"), ("image", "image", "photo"))
 _WEAKEST = 6
 
 
@@ -41,6 +41,8 @@ def panels(
     masks: tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]],
     dice: Mapping[str, float],
     labels: LabelSpace,
+    *,
+    titles: tuple[str, str] = ("truth", "prediction"),
 ) -> str:
     """HTML of one case: outlines left, errors right, layers to switch on and off, the weakest classes.
 
@@ -50,6 +52,7 @@ def panels(
         masks: truth and prediction, class name -> int64 runs `(n, 2)` at the image's size.
         dice: class name -> Dice, for the words beside the picture.
         labels: colours, and the order of the classes.
+        titles: what truth and prediction are called, where two predictions are held against each other.
     """
     size = (image.shape[0], image.shape[1])
     truths, predictions = (
@@ -76,19 +79,21 @@ def panels(
     place = f'width="100%" height="100%" preserveAspectRatio="none"{pixels}'
     veils = _differences(masks, order, size)
     errors = "".join(f'<image data-layer="{kind}" {place} href="{uri}"/>' for kind, uri in veils.items())
-    legend = _switches(tuple(item for item in _ERRORS if item[0] in veils)) or "no pixel differs"
+    errors_of = [(kind, escape(title.format(*titles)), look) for kind, title, look in _ERRORS if kind in veils]
+    legend = _switches(errors_of) or "no pixel differs"
+    lines = [(kind, escape(title.format(*titles)), look) for kind, title, look in _LINES]
     return (
-        f'<div class="panels"><figure><svg viewBox="{view}" role="img" aria-label="truth and prediction">'
+        f'<div class="panels"><figure><svg viewBox="{view}" role="img" aria-label="{escape(" and ".join(titles))}">'
         f'<g data-layer="image"><image id="{name}-image" {place} href="{_jpeg(image)}"/></g>'
         f"{layer('truth', truth)}{layer('predicted', predicted)}</svg>"
-        f"<figcaption>{_switches(_LINES)}</figcaption></figure>"
+        f"<figcaption>{_switches(lines)}</figcaption></figure>"
         f'<figure class="errors"><svg viewBox="{view}" role="img" aria-label="differences">'
         f'<use href="#{name}-image" class="dim"/><use href="#{name}-truth" class="trace"/>{errors}</svg>'
         f"<figcaption>{legend}</figcaption></figure></div>{_weakest(dice, colours, index)}"
     )
 
 
-def _switches(layers: tuple[tuple[str, str, str], ...]) -> str:
+def _switches(layers: Sequence[tuple[str, str, str]]) -> str:
     """A legend whose entries show and hide their layer."""
     entries = []
     for kind, title, look in layers:

@@ -12,7 +12,7 @@ from phalanx import __version__
 from phalanx.core.case import Finding
 from phalanx.core.labels import LabelSpace
 from phalanx.mask import wrist
-from phalanx.view import _findings, _format, _html, figures
+from phalanx.view import _findings, _format, _html, table_figures
 from phalanx.view._html import Cell, escape
 
 if TYPE_CHECKING:
@@ -156,23 +156,10 @@ def _wrists(wrists: Wrists) -> str:
 
 
 def bends(train: Sequence[float], test: Sequence[float]) -> Figure:
-    """Histogram of the bends of two sets of wrists, in degrees, each as a share of its set."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    for place, (name, values) in enumerate((("labelled", train), ("to predict", test))):
-        if len(values):
-            figure.add_histogram(
-                x=[round(float(value), 2) for value in values], name=name, histnorm="percent", opacity=0.7,
-                xbins={"start": -90, "end": 90, "size": 5}, marker={"color": figures.MEMBERS[place]},
-                hovertemplate=f"%{{x}} degrees: %{{y:.1f}} %<extra>{name}</extra>",
-            )  # fmt: skip
-    for limit in (-wrist.BENT_DEGREES, wrist.BENT_DEGREES):
-        figure.add_vline(x=limit, line={"dash": "dot", "width": 1.2, "color": figures.INK})
-    figure.update_layout(barmode="overlay", bargap=0.04)
-    figure.update_xaxes(title_text="bend of the wrist, degrees")
-    figure.update_yaxes(title_text="% of the cases")
-    return figures.dress(figure, height=340, hover="closest", legend=True)
+    """Histograms of the bends of two sets of wrists, in degrees, each in per cent of its set."""
+    limits = (-wrist.BENT_DEGREES, wrist.BENT_DEGREES)
+    sets = {"labelled": train, "to predict": test}
+    return table_figures.histogram(sets, "bend of the wrist in degrees", step=5, limits=limits)
 
 
 def _classes(classes: Mapping[str, Sequence[float]]) -> str:

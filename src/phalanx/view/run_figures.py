@@ -74,6 +74,9 @@ def confusion(shares: pd.DataFrame) -> Figure:
     high = float(known.max()) if len(known) else 1.0
     high = max(high, low * 1.001)
     ticks = [tick for power in range(-5, 3) for tick in (10.0**power, 3 * 10.0**power) if low <= tick <= high]
+    if len(ticks) > 4:
+        # A telephone has room for these.
+        ticks = [tick for tick in ticks if f"{tick:e}".startswith("1")]
     heat = go.Heatmap(
         z=np.log10(np.maximum(shown, low)).astype(np.float32),
         x=[html.escape(str(name)) for name in shares.columns],
@@ -115,7 +118,7 @@ def bends(train: Mapping[str, tuple[float, float]], test: Sequence[float], limit
     Args:
         train: case id -> (bend in degrees, mean Dice).
         test: bends of the test cases in degrees.
-        limit: wrists bent more than this many degrees, to either side, are bent.
+        limit: wrists bent by this many degrees or more, to either side, are bent.
     """
     from plotly.subplots import make_subplots
 
@@ -123,8 +126,8 @@ def bends(train: Mapping[str, tuple[float, float]], test: Sequence[float], limit
     pairs = np.array([*train.values()], float).reshape(-1, 2)
     ids = np.array([html.escape(name) for name in train], object)
     for name, part, colour in (
-        ("straight", np.abs(pairs[:, 0]) <= limit, STRAIGHT),
-        ("bent", np.abs(pairs[:, 0]) > limit, BENT),
+        ("straight", np.abs(pairs[:, 0]) < limit, STRAIGHT),
+        ("bent", np.abs(pairs[:, 0]) >= limit, BENT),
     ):
         words = [
             f"{case}<br>{bend:+.0f} degrees, Dice {dice:.4f}"

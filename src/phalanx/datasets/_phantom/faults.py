@@ -268,6 +268,17 @@ KINDS: dict[str, Callable[[Spot], None]] = {
 }
 
 
+def check_count(count: int, cases: int) -> None:
+    """Refuse more faults than a data set of so many labelled cases can have: most must stay sound.
+
+    Raises:
+        DataError: that.
+    """
+    if not 0 <= count <= cases // 3:
+        fix = f"ask for at most {cases // 3}, or write more people"
+        raise DataError("too many faults for the labelled cases", f"{count} for {cases}", fix)
+
+
 def plant(folder: Path, count: int, seed: int) -> list[dict[str, Any]]:
     """Plant faults in the training part of a phantom, each kind in turn, one a case; the list goes to `faults.json`.
 
@@ -285,9 +296,7 @@ def plant(folder: Path, count: int, seed: int) -> list[dict[str, Any]]:
     if (folder / LIST).is_file():
         raise DataError("faults are planted here already", folder / LIST, "write another phantom")
     images = sorted(folder.glob("train/DCM/*/*.png"))
-    if not 0 <= count <= len(images) // 3:
-        fix = f"ask for at most {len(images) // 3}, or write more people"
-        raise DataError("too many faults for the labelled cases", f"{count} for {len(images)}", fix)
+    check_count(count, len(images))
     generator = np.random.default_rng([seed, len(images)])
     order = generator.permutation(len(images))
     sound = order[count:]
