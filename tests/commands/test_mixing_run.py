@@ -15,6 +15,7 @@ VIEWS = (
     "views.mixup={p: 1.0}",
     "views.multi_scale=[0.5, 1.5]",
     "data.mirror={}",
+    "predict.flips=none",
     "train.epochs=3",
     "train.validate_every=1",
 )

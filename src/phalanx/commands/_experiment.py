@@ -16,6 +16,8 @@ from phalanx.predict.settings import PredictConfig
 from phalanx.train.settings import TrainConfig
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+# Transforms that show left as right.
+_MIRRORING = frozenset({"HorizontalFlip", "D4", "SquareSymmetry", "Transpose"})
 
 
 class SubmitConfig(Strict):
@@ -69,6 +71,16 @@ class Experiment(Strict):
                 raise ValueError(f"{name} must be {said} for this network, is {list(size)}")
         if window and data.fit != "native" and any(map(int.__gt__, window.size, data.size)):
             raise ValueError(f"predict.window.size {list(window.size)} is larger than data.size {list(data.size)}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_side(self) -> Experiment:
+        turned = self.predict.flips in ("horizontal", "both")
+        if self.data.mirror and turned and not any(view.get("name") in _MIRRORING for view in self.views.train):
+            raise ValueError(
+                f"with predict.flips={self.predict.flips} the network sees the side that data.mirror keeps from it in "
+                "training; set predict.flips to none or vertical"
+            )
         return self
 
 

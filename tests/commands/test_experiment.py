@@ -1,4 +1,4 @@
-"""The image size is held against what the chosen network asks for, before anything is built."""
+"""Parts of a configuration are held against each other before anything is built."""
 
 from pathlib import Path
 
@@ -34,3 +34,28 @@ def test_sizes_by_network(tmp_path: Path, model: str, fits: str, wrong: str, sai
     assert load(tmp_path, model, fits).data.size == tuple(map(int, fits.strip("[]").split(", ")))
     with pytest.raises(ConfigError, match=rf"ata\.size must be {said} for this network, is"):
         load(tmp_path, model, wrong)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "flips", "view", "fits"),
+    [
+        ("{}", "horizontal", "Rotate", False),
+        ("{}", "both", "Rotate", False),
+        ("{}", "both", "HorizontalFlip", True),
+        ("{}", "vertical", "Rotate", True),
+        ("null", "both", "Rotate", True),
+    ],
+)
+def test_hands_turned_to_one_side_are_not_turned_back_to_predict(
+    tmp_path: Path, mirror: str, flips: str, view: str, fits: bool
+) -> None:
+    (tmp_path / "sided.yaml").write_text(
+        f"data: {{dataset: {{name: phantom}}, mirror: {mirror}}}\nviews: {{train: [{{name: {view}, p: 0.5}}]}}\n"
+        f"model: {{name: unet}}\npredict: {{flips: {flips}}}\n",
+        encoding="utf-8",
+    )
+    if fits:
+        assert _experiment.load(tmp_path, "sided", []).predict.flips == flips
+        return
+    with pytest.raises(ConfigError, match=f"predict.flips={flips} the network sees the side that data.mirror keeps"):
+        _experiment.load(tmp_path, "sided", [])
