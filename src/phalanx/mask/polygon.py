@@ -54,11 +54,11 @@ def to_runs(rings: Sequence[np.ndarray], size: tuple[int, int], rasteriser: str)
 def _opencv(rings: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
     # Truncation towards zero, as np.int32(points) does in the loaders whose masks are the ground truth.
     corners = [ring.astype(np.int32) for ring in rings]
-    every = np.concatenate(corners)
+    x, y = (corners[0] if len(corners) == 1 else np.concatenate(corners)).T
     # OpenCV's fill and its line clipping move with the origin, so a crop gives the pixels of the whole frame as long as
     # it cuts a polygon nowhere but at the image's own border.
-    left, top = np.clip(every.min(0), 0, (size[1] - 1, size[0] - 1)).tolist()
-    right, bottom = np.clip(every.max(0), 0, (size[1] - 1, size[0] - 1)).tolist()
+    left, right = (min(max(int(side), 0), size[1] - 1) for side in (x.min(), x.max()))
+    top, bottom = (min(max(int(side), 0), size[0] - 1) for side in (y.min(), y.max()))
     crop = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
     for ring in corners:
         # One ring a call: two in one call would be XORed where they overlap.
@@ -85,14 +85,18 @@ def _checked(ring: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if len(points) > MAX_CORNERS:
         raise DataError("a polygon has too many corners", len(points), f"simplify it to at most {MAX_CORNERS}")
     height, width = size
+    x, y = points.T
     # Written so that NaN is outside too.
-    inside = ((points >= -1) & (points <= (width + 1, height + 1))).all(1)
-    if not inside.all():
+    if not (x.min() >= -1 and y.min() >= -1 and x.max() <= width + 1 and y.max() <= height + 1):
+        inside = ((points >= -1) & (points <= (width + 1, height + 1))).all(1)
         index = int(np.argmin(inside))
         seen = (
             f"corner {index + 1} is ({points[index, 0]:g}, {points[index, 1]:g}) in {height} x {width} (height x width)"
         )
         raise DataError("a polygon leaves the image", seen, "check the coordinates and the image's size")
+    # No side is longer than the image: most rings are known to be short without a look at their sides.
+    if len(points) * (max(size) + 2) <= MAX_OUTLINE_PX:
+        return points
     outline = np.abs(np.diff(points, axis=0, append=points[:1])).max(1).sum()
     if outline > MAX_OUTLINE_PX:
         raise DataError("a polygon's outline is too long", f"{outline:.0f} px", f"at most {MAX_OUTLINE_PX} are drawn")
