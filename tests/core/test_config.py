@@ -44,7 +44,7 @@ def test_a_changed_name_starts_its_section_afresh(tmp_path: Path) -> None:
         ({"a": "x: 1\nx: 2\n"}, "a", [], "not valid YAML: a.yaml"),
         ({"a": "- 1\n"}, "a", [], "must be a mapping"),
         ({"a": "x: 1\n"}, "../../etc/passwd", [], "no configuration has this name"),
-        ({"a": "x: 1\n", "study/ab": "x: 1\n"}, "ab", [], "no configuration has this name: ab. Did you mean a?"),
+        ({"a": "x: 1\n", "study/nuclei": "x: 1\n"}, "nuclei", [], "has this name: nuclei. Choose one of a"),
         ({"study/ab": "x: 1\n"}, "study/ac", [], "Did you mean study/ab?"),
         ({"a": "x: ${nothing}\n"}, "a", [], "cannot be resolved"),
     ],

@@ -148,3 +148,9 @@ def test_an_endless_outline_is_refused():
 def test_unknown_rasteriser():
     with pytest.raises(ConfigError, match="Choose opencv or coco"):
         polygon.to_runs([SQUARE], (5, 7), "skimage")
+
+
+@pytest.mark.parametrize("corner", [(-1.5, 4), (4, -1.5), (9.5, 4), (4, 7.5), (np.nan, 4), (4, np.nan)])
+def test_a_corner_is_refused_on_each_side_of_the_image(corner: tuple[float, float]) -> None:
+    with pytest.raises(DataError, match="leaves the image: corner 2 is"):
+        polygon.to_runs([np.array([(1, 1), corner, (4, 4), (1, 4)])], (6, 8), "opencv")

@@ -14,7 +14,7 @@ _QUADS = np.frombuffer("".join(f"{number:04}" for number in range(10_000)).encod
 
 @compiled
 def _put_few(out: np.ndarray, at: int, value: int) -> int:
-    """The same below 10,000."""
+    """Write the digits of a number below 10,000; where they end."""
     digits = 1 + (value >= 10) + (value >= 100) + (value >= 1000)
     quad = value * 4 + 4 - digits
     for place in range(digits):
@@ -24,7 +24,7 @@ def _put_few(out: np.ndarray, at: int, value: int) -> int:
 
 @compiled
 def _put_all(out: np.ndarray, at: int, value: int) -> int:
-    """The same, digit by digit."""
+    """Write the digits of a number of any length, one by one; where they end."""
     digits, rest = 1, value
     while rest >= 10:
         rest //= 10
