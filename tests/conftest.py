@@ -1,9 +1,11 @@
 """Fixtures that more than one room needs."""
 
+import importlib.util
 import os
 import random
 import sys
 from pathlib import Path
+from types import ModuleType
 
 # Tensors in tests are tiny: more threads cost more than they bring, and workers side by side share the cores. Read by
 # every library when it is loaded, in processes of their own too.
@@ -51,6 +53,26 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no real data here: {SHARED_DATA.parent.name}/{SHARED_DATA.name} is not beside the checkout")
     return SHARED_DATA
+
+
+def _module(path: Path) -> ModuleType:
+    """A helper beside the tests: they run without packages, so that they cannot import each other."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def html() -> type:
+    """`html(source)`: a page as its reader gets it; see `tests/view/html_page.py`."""
+    return _module(Path(__file__).with_name("view") / "html_page.py").Page
+
+
+@pytest.fixture(scope="module")
+def fake(request) -> ModuleType:
+    """`fake.py` of the room that is tested."""
+    return _module(request.path.with_name("fake.py"))
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import functools
 import multiprocessing
+import sys
 from collections.abc import Callable
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from phalanx.commands import cli
 from phalanx.view import _html
 
 # What a run imports, all at the top of their files.
@@ -46,6 +48,20 @@ train:
 predict: {{batch_size: 3, flips: horizontal}}
 submit: {{dialect: handbone, sample: sample_submission.csv}}
 """
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`typed("vote", "a.csv")`: a command as one types it; exit status, what was printed, what was said as an error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["phalanx", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, error = capsys.readouterr()
+        return int(stop.value.code or 0), out, error
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from phalanx.commands import cli
-
 COMMANDS = ("phantom", "check", "vote", "score", "compare", "lint", "convert", "report", "store", "log")
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -17,20 +15,6 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 def phalanx(*arguments: str) -> subprocess.CompletedProcess[str]:
     code = "import sys; from phalanx.commands import cli; sys.argv[0] = 'phalanx'; cli.main()"
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """The same in this process; exit status, what was printed, and what was printed as an error."""
-
-    def calling(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["phalanx", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, error = capsys.readouterr()
-        return int(stop.value.code or 0), out, error
-
-    return calling
 
 
 def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
@@ -48,8 +32,8 @@ def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(call, command: str) -> None:
-    status, out, _ = call(command, "--help")
+def test_every_command_has_help_with_an_example(typed, command: str) -> None:
+    status, out, _ = typed(command, "--help")
     assert status == 0
     assert f"phalanx {command} " in out.replace("Usage: phalanx", "")
     assert f"phalanx {command} " in README
@@ -61,8 +45,8 @@ def test_wrong_usage_is_status_2() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_command_is_status_2(call) -> None:
-    assert call("vott")[0] == 2
+def test_an_unknown_command_is_status_2(typed) -> None:
+    assert typed("vott")[0] == 2
 
 
 def faulty(status: int, error: str) -> bool:
@@ -71,8 +55,8 @@ def faulty(status: int, error: str) -> bool:
 
 
 @pytest.mark.parametrize("arguments", [("check", "nowhere"), ("lint", "nowhere.csv"), ("report", "nowhere")])
-def test_input_at_fault_is_one_line_and_status_1(call, arguments: tuple[str, ...]) -> None:
-    status, _, error = call(*arguments)
+def test_input_at_fault_is_one_line_and_status_1(typed, arguments: tuple[str, ...]) -> None:
+    status, _, error = typed(*arguments)
     assert faulty(status, error), error
 
 
@@ -93,17 +77,17 @@ def test_report_is_made_again_from_a_finished_run(configs: Path, tmp_path: Path,
     assert page.read_text().count("<svg") == first.count("<svg") >= 4
 
 
-def test_phantom_submissions_can_be_voted_on_and_scored(call, tmp_path: Path) -> None:
+def test_phantom_submissions_can_be_voted_on_and_scored(typed, tmp_path: Path) -> None:
     hands = tmp_path / "hands"
     told = "--people 2 --test-people 1 --size 256 --submissions 3 --workers 1"
-    assert call("phantom", str(hands), *told.split())[0] == 0
+    assert typed("phantom", str(hands), *told.split())[0] == 0
     members = [str(hands / "submissions" / f"model{number}.csv") for number in (1, 2, 3)]
     done = phalanx("vote", *members, "-o", str(tmp_path / "out.csv"), "--size", "256x256")
     assert done.returncode == 0, done.stderr
     scores = {}
     for path in (*members, str(tmp_path / "out.csv")):
         written = tmp_path / f"{Path(path).stem}.json"
-        assert call("score", path, str(hands / "test_truth" / "truth.csv"), "--json", str(written))[0] == 0
+        assert typed("score", path, str(hands / "test_truth" / "truth.csv"), "--json", str(written))[0] == 0
         scores[Path(path).stem] = json.loads(written.read_text())[0]["mean"]
     # The last one is made to be poor; the vote is better than the poor one and close to the good ones.
     assert 0.2 < scores["model3"] < 0.75 < scores["model2"] < scores["model1"] < 1

@@ -1,31 +1,21 @@
 """`phalanx compare` as it is typed: numbers by hand, what it refuses, and its files."""
 
 import csv
+import functools
 import json
-import sys
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from phalanx.commands import cli
-
 HEAD = "image_name,class,rle\n"
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["phalanx", "compare", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, error = capsys.readouterr()
-        return int(stop.value.code or 0), out, error
-
-    return run
+    return functools.partial(typed, "compare")
 
 
 def three() -> None:
@@ -68,7 +58,7 @@ def test_the_terminal_and_the_csv(call):
     assert Path("m.csv").read_text().splitlines()[0] == "file,a.csv,b.csv"
 
 
-def test_every_pair_is_what_score_says(call, monkeypatch, capsys):
+def test_every_pair_is_what_score_says(call, typed):
     rng = np.random.default_rng(0)
     for name in "abcd":
         rows = []
@@ -80,12 +70,7 @@ def test_every_pair_is_what_score_says(call, monkeypatch, capsys):
     assert call("a.csv", "b.csv", "c.csv", "d.csv", "--json", "all.json")[0] == 0
     matrix = json.loads(Path("all.json").read_text())["matrix"]
     for (i, a), (j, b) in combinations(enumerate("abcd"), 2):
-        monkeypatch.setattr(
-            sys, "argv", ["phalanx", "score", f"{a}.csv", f"{b}.csv", "--json", "s.json", "--overwrite"]
-        )
-        with pytest.raises(SystemExit):
-            cli.main()
-        capsys.readouterr()
+        typed("score", f"{a}.csv", f"{b}.csv", "--json", "s.json", "--overwrite")
         assert json.loads(Path("s.json").read_text())[0]["mean"] == pytest.approx(matrix[i][j], abs=1e-12)
         assert matrix[i][j] == matrix[j][i] < 1
 

@@ -1,5 +1,6 @@
 """`phalanx convert` as it is typed: from format to format, what it refuses, what reads it again."""
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -11,7 +12,6 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from phalanx.commands import cli
 from phalanx.core.labels import LabelSpace
 from phalanx.data import decode
 from phalanx.datasets.coco import Coco
@@ -28,17 +28,9 @@ SHIPS = "ImageId,EncodedPixels\na.jpg,3 3\na.jpg,11 1\nb.jpg,\n"
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["phalanx", "convert", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, error = capsys.readouterr()
-        return int(stop.value.code or 0), out, error
-
-    return run
+    return functools.partial(typed, "convert")
 
 
 @pytest.fixture

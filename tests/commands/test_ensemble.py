@@ -1,5 +1,6 @@
 """`phalanx ensemble` as it is typed: what it writes, what it refuses, and that its recipe gives the same bytes."""
 
+import functools
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from phalanx.commands import _ensembled, cli, run
+from phalanx.commands import _ensembled, run
 from phalanx.core.geometry import Geometry
 from phalanx.core.labels import LabelSpace
 from phalanx.ensemble import opening
@@ -42,18 +43,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def call(made, tmp_path, monkeypatch, capsys):
+def call(typed, made, tmp_path, monkeypatch):
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["phalanx", "ensemble", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, error = capsys.readouterr()
-        return int(stop.value.code or 0), out, error
-
-    return run
+    return functools.partial(typed, "ensemble")
 
 
 def left() -> set[str]:

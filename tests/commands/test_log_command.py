@@ -2,28 +2,18 @@
 
 import csv
 import datetime
+import functools
 import hashlib
-import sys
 from pathlib import Path
 
 import pytest
 
-from phalanx.commands import cli
-
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "150")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["phalanx", "log", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, error = capsys.readouterr()
-        return int(stop.value.code or 0), out, error
-
-    return run
+    return functools.partial(typed, "log")
 
 
 def recipe(number: int, score: float = 0.9) -> str:

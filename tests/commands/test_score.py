@@ -1,6 +1,7 @@
 """`phalanx score` as it is typed: numbers by hand, what it refuses, and every kind of input."""
 
 import csv
+import functools
 import json
 import sys
 from pathlib import Path
@@ -9,8 +10,6 @@ import numpy as np
 import pytest
 import yaml
 
-from phalanx.commands import cli
-
 HEAD = "image_name,class,rle\n"
 # Dice 6/8 and 1 (both empty), then 1 and 8/9; eps of 1e-4 shows in the sixth digit.
 TRUTH = f"{HEAD}a.png,x,1 4\na.png,y,\nb.png,x,3 2\nb.png,y,5 5\n"
@@ -18,17 +17,9 @@ PRED = f"{HEAD}b.png,x,3 2\nb.png,y,5 4\na.png,x,2 4\na.png,y,\n"
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["phalanx", "score", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, error = capsys.readouterr()
-        return int(stop.value.code or 0), out, error
-
-    return run
+    return functools.partial(typed, "score")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from phalanx.commands import _searched
-from phalanx.commands.cli import main
 from phalanx.commands.phantom import phantom
 from phalanx.ensemble.search import Search
 from phalanx.store.predictions import Store, Writer
@@ -25,17 +24,9 @@ def hands(tmp_path_factory):
 
 
 @pytest.fixture
-def call(hands, tmp_path, monkeypatch, capsys):
+def call(typed, hands, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def calling(*arguments):
-        monkeypatch.setattr(sys, "argv", ["phalanx", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            main()
-        said = capsys.readouterr()
-        return done.value.code, said.out, said.err
-
-    return calling
+    return typed
 
 
 def search(call, hands, output="found.yaml", *more, stages="members,threshold"):

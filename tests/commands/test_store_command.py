@@ -1,7 +1,7 @@
 """`phalanx store` as it is typed: what it says, writes and refuses."""
 
 import csv
-import sys
+import functools
 from pathlib import Path
 
 import cv2
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from phalanx.commands import cli
 from phalanx.core.geometry import Geometry
 from phalanx.core.labels import LabelSpace
 from phalanx.store.predictions import Writer
@@ -21,18 +20,10 @@ CONFIG = {
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "150")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["phalanx", "store", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, error = capsys.readouterr()
-        return int(stop.value.code or 0), out, error
-
-    return run
+    return functools.partial(typed, "store")
 
 
 def logits() -> np.ndarray:

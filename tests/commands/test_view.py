@@ -1,26 +1,23 @@
 """`phalanx view` as it is typed: what it refuses; and the page in a real browser."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from phalanx.commands import _found, _viewed, _viewed_volume, cli
+from phalanx.commands import _found, _viewed, _viewed_volume
 from phalanx.mask.dialect import named
 
 HEAD = "image_name,class,rle\n"
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["phalanx", "view", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        return int(stop.value.code or 0), capsys.readouterr().err
+        status, _, error = typed("view", *arguments)
+        return status, error
 
     return run
 

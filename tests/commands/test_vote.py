@@ -1,28 +1,18 @@
 """`phalanx vote` as it is typed: what it writes, what it refuses, and that a recipe gives the same bytes."""
 
-import sys
+import functools
 from pathlib import Path
 
 import pytest
 import yaml
 
-from phalanx.commands import cli
-
 BONES = "image_name,class,rle\n"
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["phalanx", "vote", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, error = capsys.readouterr()
-        return int(stop.value.code or 0), out, error
-
-    return run
+    return functools.partial(typed, "vote")
 
 
 def three() -> None:

@@ -1,6 +1,5 @@
 """The page of a log: its numbers, and strangers' names as text."""
 
-import html.parser
 import json
 import re
 
@@ -18,50 +17,26 @@ ROWS = [
 TABLE = [["scores", "entries"], ["oof / public", "2"]]
 
 
-class Outline(html.parser.HTMLParser):
-    def __init__(self, source):
-        super().__init__()
-        self.open, self.wrong, self.counts = [], [], {}
-        self.feed(source)
-
-    def handle_starttag(self, tag, attrs):
-        self.counts[tag] = self.counts.get(tag, 0) + 1
-        if tag not in {"meta", "input", "br"}:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append((tag, self.getpos()))
-
-
-def figure(source: str, name: str) -> dict:
-    return json.loads(re.search(rf'id="figure-{name}">(.*?)</script>', source, re.DOTALL)[1])
-
-
-def text(source: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<(script|style).*?</\1>", "", source)))
-
-
-def test_the_page_is_well_formed_and_fetches_nothing():
+def test_the_page_is_well_formed_and_fetches_nothing(html):
     source = leaderboard.render(ROWS, TABLE, ["Too few"])
-    outline = Outline(source)
-    assert outline.wrong == [] and outline.open == []
+    outline = html(source)
+    assert outline.well_formed
     assert "default-src 'none'" in source
-    assert not re.search(r"""(src|href)=["']?(https?:)?//""", re.sub(r"(?s)<script.*?</script>", "", source))
-    said = text(source)
+    assert html(source).fetches == []
+    said = html(source).text
     assert "3 recipes and the leaderboard" in said and "Too few" in said and "oof / public 2" in said
     assert "2026-01-02 a.yaml 0.9700 0.9500 [0.9400, 0.9600] 0.9550 0.9450" in said
 
 
-def test_the_figures_hold_the_scores():
+def test_the_figures_hold_the_scores(html):
     source = leaderboard.render(ROWS, TABLE, [])
-    public, private, equal = figure(source, "oof")["data"]
+    public, private, equal = html(source).figure("oof")["data"]
     assert (public["name"], public["x"], public["y"]) == ("public", [0.97, 0.9], [0.955, 0.88])
     assert (private["name"], private["x"], private["y"]) == ("private", [0.97], [0.945])
     # The third recipe has no leaderboard score, and the interval is that of the nested score.
     assert equal["x"] == equal["y"] == pytest.approx([0.88 - 0.0135, 0.97 + 0.0135])
     assert not public["error_x"]["visible"]
-    nested = figure(source, "nested")
+    nested = html(source).figure("nested")
     assert nested["data"][0]["x"] == [0.95]
     assert nested["data"][0]["error_x"]["arrayminus"] == pytest.approx([0.01])
     # The whisker is within the axes.
@@ -69,19 +44,19 @@ def test_the_figures_hold_the_scores():
     assert [note["text"] for note in nested["layout"]["annotations"]] == ["a"]
 
 
-def test_nothing_to_draw():
+def test_nothing_to_draw(html):
     source = leaderboard.render([Row("2026-01-02", "a.yaml", 0.9)], TABLE[:1], [])
     assert "figure-" not in re.sub(r"(?s)<script>.*?</script>", "", source)
-    assert "a.yaml" in text(source)
+    assert "a.yaml" in html(source).text
 
 
-def test_names_of_strangers_are_text():
+def test_names_of_strangers_are_text(html):
     plain = leaderboard.render(ROWS, TABLE, [])
     hostile = [Row(HOSTILE, HOSTILE, 0.9, 0.9, None, 0.8, 0.9, HOSTILE), *ROWS[1:]]
     told = leaderboard.render(hostile, [*TABLE, [HOSTILE, ""]], [HOSTILE])
     assert "<script>alert" not in told
-    assert Outline(told).counts["script"] == Outline(plain).counts["script"]
-    assert "<script" not in json.dumps(figure(told, "oof"))
+    assert html(told).counts["script"] == html(plain).counts["script"]
+    assert "<script" not in json.dumps(html(told).figure("oof"))
 
 
 def test_a_page_is_written_whole(tmp_path):

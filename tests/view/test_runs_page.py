@@ -1,9 +1,5 @@
 """The page of all runs: its numbers, and strangers' names as text."""
 
-import html.parser
-import json
-import re
-
 import pytest
 
 from phalanx.view import runs
@@ -28,59 +24,35 @@ ROWS = [
 ]
 
 
-class Outline(html.parser.HTMLParser):
-    def __init__(self, source):
-        super().__init__()
-        self.open, self.wrong, self.scripts = [], [], 0
-        self.feed(source)
-
-    def handle_starttag(self, tag, attrs):
-        self.scripts += tag == "script"
-        if tag not in {"meta", "input", "br"}:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append((tag, self.getpos()))
-
-
-def figure(source: str, name: str) -> dict:
-    return json.loads(re.search(rf'id="figure-{name}">(.*?)</script>', source, re.DOTALL)[1])
-
-
-def text(source: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<(script|style).*?</\1>", "", source)))
-
-
-def test_numbers():
+def test_numbers(html):
     source = runs.render(ROWS, ["b is worse"], "phalanx runs")
-    outline = Outline(source)
-    assert outline.wrong == [] and outline.open == []
-    said = text(source)
+    outline = html(source)
+    assert outline.well_formed
+    said = html(source).text
     assert "3 runs" in said and "b is worse" in said
     assert "a done 0.9000 [0.8800, 0.9100] best – 0.8500 1 min 00 s 2.00 GiB" in said
     assert "b done 0.8000 [0.7000, 0.8200] -0.1000 0.010 – 1 h 40 min –" in said
     assert "c begun – – – – – – –" in said
-    means, test = figure(source, "scores")["data"]
+    means, test = html(source).figure("scores")["data"]
     assert means["x"] == [0.9, 0.8] and (test["x"], test["y"]) == ([0.85], [0])
     assert means["error_x"]["arrayminus"] == pytest.approx([0.02, 0.1])
-    behind = figure(source, "behind")["data"][0]
+    behind = html(source).figure("behind")["data"][0]
     assert behind["x"] == [-0.1] and behind["error_x"]["array"] == pytest.approx([0.08])
-    assert figure(source, "cost")["layout"]["xaxis"]["type"] == "log"
+    assert html(source).figure("cost")["layout"]["xaxis"]["type"] == "log"
 
 
-def test_nothing_scored():
+def test_nothing_scored(html):
     source = runs.render([row("c", None, state="begun")], [], "phalanx runs")
-    assert 'id="plotly"' not in source and "c begun" in text(source)
+    assert 'id="plotly"' not in source and "c begun" in html(source).text
 
 
-def test_names_of_strangers_are_text():
+def test_names_of_strangers_are_text(html):
     hostile = [
         {**one, "run": HOSTILE, "best": HOSTILE, "network": HOSTILE, "state": HOSTILE, "folds": HOSTILE} for one in ROWS
     ]
     source = runs.render(hostile, [HOSTILE], HOSTILE)
     assert "<script>alert" not in source
-    assert Outline(source).scripts == Outline(runs.render(ROWS, [], "x")).scripts
+    assert html(source).counts["script"] == html(runs.render(ROWS, [], "x")).counts["script"]
 
 
 def test_a_page_is_written_whole(tmp_path):

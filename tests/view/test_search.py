@@ -1,7 +1,6 @@
 """The page of a search: its numbers, its words, what it leaves out, and strangers' names as text."""
 
 import copy
-import html.parser
 import json
 import re
 
@@ -9,7 +8,6 @@ import pytest
 
 from phalanx.view import _search_figures, _search_tables, search
 
-VOID = {"meta", "input", "br"}
 HOSTILE = "<script>alert(1)</script>\"'&"
 THRESHOLDS = [0.25, 0.5, 0.75]
 
@@ -71,38 +69,12 @@ def small(classes: int, members: int) -> dict:
     }  # fmt: skip
 
 
-class Outline(html.parser.HTMLParser):
-    def __init__(self, source):
-        super().__init__()
-        self.open, self.wrong, self.ids, self.counts = [], [], [], {}
-        self.feed(source)
-
-    def handle_starttag(self, tag, attrs):
-        self.ids += [value for name, value in attrs if name == "id"]
-        self.counts[tag] = self.counts.get(tag, 0) + 1
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append((tag, self.getpos()))
-
-
-def text(source: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<(script|style).*?</\1>", "", source)))
-
-
-def figure(source: str, name: str) -> dict:
-    return json.loads(re.search(rf'id="figure-{name}">(.*?)</script>', source, re.DOTALL)[1])
-
-
-def test_the_page_is_well_formed_small_and_fetches_nothing():
+def test_the_page_is_well_formed_small_and_fetches_nothing(html):
     source = search.page(report())
-    outline = Outline(source)
-    assert outline.wrong == [] and outline.open == []
-    assert len(set(outline.ids)) == len(outline.ids)
+    outline = html(source)
+    assert outline.well_formed
     assert "default-src 'none'" in source
-    assert not re.search(r"""(src|href)=["']?(https?:)?//""", re.sub(r"(?s)<script.*?</script>", "", source))
+    assert html(source).fetches == []
     assert re.findall(r'<section id="(\w+)"', source) == [
         "scores", "stages", "members", "agreement", "thresholds", "classes",
     ]  # fmt: skip
@@ -116,8 +88,8 @@ def test_equal_reports_give_equal_pages_and_a_report_is_left_as_it_was():
     assert given == kept
 
 
-def test_the_result_stands_first_in_words():
-    said = text(search.page(report()))
+def test_the_result_stands_first_in_words(html):
+    said = html(search.page(report())).text
     assert "Nested mean Dice 0.8800 95 % interval [0.8700, 0.9000] 12 cases of 6 groups" in said
     assert "the ensemble scores a mean Dice of 0.8800 [0.8700, 0.9000]." in said
     assert "+0.0200 [-0.0010, +0.0410], p = 0.0625, over the plain mean of all members: not separable" in said
@@ -128,18 +100,18 @@ def test_the_result_stands_first_in_words():
     assert "Members with weight 2 of 3 mean of logits Stages taken 2 of 3" in said
 
 
-def test_a_loss_and_no_optimism_are_called_that():
+def test_a_loss_and_no_optimism_are_called_that(html):
     scores = report()["scores"]
     scores[-1]["over_mean"] = gain(-0.02, -0.03, -0.01, 0.002)
-    said = text(search.page(report(scores=scores, fitted=0.88, metric="iou", space="probability")))
+    said = html(search.page(report(scores=scores, fitted=0.88, metric="iou", space="probability"))).text
     assert "-0.0200 [-0.0300, -0.0100], p = 0.0020, over the plain mean of all members: a loss separable from" in said
     assert "the choice scores 0.8800: no more than on unseen cases" in said
     assert "mean IoU of" in said and "mean of probabilities" in said
 
 
-def test_the_figure_of_states_keeps_their_order_and_fades_what_was_not_taken():
+def test_the_figure_of_states_keeps_their_order_and_fades_what_was_not_taken(html):
     source = search.page(report())
-    drawn = figure(source, "scores")
+    drawn = html(source).figure("scores")
     states = [trace for trace in drawn["data"] if "error_x" in trace]
     assert [trace["x"][0] for trace in states] == pytest.approx([0.84, 0.86, 0.88, 0.875, 0.88])
     assert [trace["y"][0] for trace in states] == [0, 1, 2, 3, 4]
@@ -149,7 +121,7 @@ def test_the_figure_of_states_keeps_their_order_and_fades_what_was_not_taken():
     fitted = drawn["data"][-1]
     assert (fitted["x"], fitted["y"]) == ([0.8925], [4])
     assert drawn["layout"]["yaxis"]["ticktext"][2:] == ["members", "thresholds (not taken)", "<b>steps</b> = ensemble"]
-    said = text(source)
+    said = html(source).text
     assert (
         "thresholds not taken 0.8750 [0.8650, 0.8950] +0.0150 [+0.0050,\xa0+0.0250] 0.0060".replace("\xa0", " ") in said
     )
@@ -172,39 +144,43 @@ def test_a_last_stage_that_was_not_taken_is_still_the_ensemble():
         (0.0, [0.0, 0.0], False, "nothing better was found"),
     ],
 )
-def test_a_stage_says_why(value, interval, taken, why):
+def test_a_stage_says_why(value, interval, taken, why, html):
     stage = {"stage": "steps", "gain": value, "interval": interval, "taken": taken, "classes": 7}
-    said = text(_search_tables.stages({"stages": [stage]}))
+    said = html(_search_tables.stages({"stages": [stage]})).text
     assert said.rstrip().endswith(f" {'taken' if taken else 'not taken'} 7 {why}")
 
 
-def test_members_stand_by_weight_everywhere():
+def test_members_stand_by_weight_everywhere(html):
     source = search.page(report(weights={"x": [0.0, 0.8, 0.2], "y": [0.0, 0.6, 0.4]}))
-    said = text(source)
+    said = html(source).text
     assert "heavy 0.700 0.8500 +0.0123 1.000 middle 0.300 0.8300 -0.0045 1.250 light 0.000 0.8000 – 1.000" in said
-    bars, alone, lost = figure(source, "members")["data"]
+    bars, alone, lost = html(source).figure("members")["data"]
     assert (bars["x"], alone["x"], lost["x"]) == ([0.7, 0.3, 0.0], [0.85, 0.83, 0.8], [0.0123, -0.0045, None])
-    assert figure(source, "agreement")["data"][0]["z"] == [[None, 0.93, 0.91], [0.93, None, 0.92], [0.91, 0.92, None]]
-    assert figure(source, "weights")["data"][0]["z"] == [[0.8, 0.2, 0.0], [0.6, 0.4, 0.0]]
+    assert html(source).figure("agreement")["data"][0]["z"] == [
+        [None, 0.93, 0.91],
+        [0.93, None, 0.92],
+        [0.91, 0.92, None],
+    ]
+    assert html(source).figure("weights")["data"][0]["z"] == [[0.8, 0.2, 0.0], [0.6, 0.4, 0.0]]
     # The first of equally common weights counts as common; the other class has its own.
     assert "y 0.25 60 · 40 · 0 keep largest, fill 0.8200 0.8500 +0.0300 x 0.50 – – 0.9000 0.9100 +0.0100" in said
 
 
-def test_temperatures_that_are_all_one_are_not_shown():
+def test_temperatures_that_are_all_one_are_not_shown(html):
     members = [member | {"temperature": 1.0} for member in report()["members"]]
-    assert "temperature" in text(search.page(report()))
-    assert "temperature" not in text(search.page(report(members=members)))
+    assert "temperature" in html(search.page(report())).text
+    assert "temperature" not in html(search.page(report(members=members))).text
 
 
-def test_classes_without_own_weights_or_steps_have_no_columns_for_them():
+def test_classes_without_own_weights_or_steps_have_no_columns_for_them(html):
     source = search.page(report(steps={"x": [], "y": []}))
     assert "chart-weights" not in source
-    assert "own weights" not in text(source)
-    assert "class threshold plain mean ensemble gain y 0.25 0.8200 0.8500 +0.0300 x 0.50" in text(source)
+    assert "own weights" not in html(source).text
+    assert "class threshold plain mean ensemble gain y 0.25 0.8200 0.8500 +0.0300 x 0.50" in html(source).text
 
 
-def test_few_classes_have_a_line_each_and_a_point():
-    drawn = figure(search.page(report()), "thresholds")["data"]
+def test_few_classes_have_a_line_each_and_a_point(html):
+    drawn = html(search.page(report())).figure("thresholds")["data"]
     lines = {trace["name"]: trace for trace in drawn if trace["mode"] == "lines"}
     points = {trace["name"]: (trace["x"], trace["y"]) for trace in drawn if trace["mode"] == "markers"}
     assert lines["y"]["x"] == THRESHOLDS and lines["y"]["y"] == [0.84, 0.82, 0.1]
@@ -235,34 +211,34 @@ def test_the_numbers_of_long_curves_are_thinned():
     assert _search_figures.some(97) == [*range(0, 97, 6)]
 
 
-def test_one_member():
+def test_one_member(html):
     one = {
         "members": [{"name": "only", "weight": 1.0, "score": 0.85, "lost": None, "temperature": 1.0}],
         "agreement": [[1.0]], "weights": {"x": [1.0], "y": [1.0]}, "warnings": [],
     }  # fmt: skip
     source = search.page(report(**one))
-    said = text(source)
-    assert not {"chart-agreement", "chart-weights"} & set(Outline(source).ids)
+    said = html(source).text
+    assert not {"chart-agreement", "chart-weights"} & set(html(source).ids)
     assert "over the member as it is: not separable from zero." in said
     assert "over the best single member" not in said
     assert "badge warning" not in re.sub(r"(?s)<style.*?</style>", "", source)
-    assert len(figure(source, "members")["data"]) == 2
+    assert len(html(source).figure("members")["data"]) == 2
 
 
-def test_two_members_and_one_class_need_no_maps():
+def test_two_members_and_one_class_need_no_maps(html):
     given = small(1, 2)
     given["agreement"] = [[1, 0.97], [0.97, 1]]
     source = search.page(given)
-    assert "m0 and m1: 0.9700" in text(source)
-    assert not {"chart-agreement", "chart-weights"} & set(Outline(source).ids)
+    assert "m0 and m1: 0.9700" in html(source).text
+    assert not {"chart-agreement", "chart-weights"} & set(html(source).ids)
 
 
-def test_scores_on_test_cases_have_a_section_of_their_own():
+def test_scores_on_test_cases_have_a_section_of_their_own(html):
     rows = copy.deepcopy(report()["scores"])
     rows[-1] |= {"mean": 0.7777, "interval": [0.77, 0.78], "over_mean": None, "over_single": None}
     source = search.page(report(test=rows))
-    assert "On the test cases it scores 0.7777 [0.7700, 0.7800]." in text(source)
-    drawn = figure(source, "test")["data"]
+    assert "On the test cases it scores 0.7777 [0.7700, 0.7800]." in html(source).text
+    drawn = html(source).figure("test")["data"]
     assert len(drawn) == 5 and drawn[-1]["x"] == [0.7777]
 
 
@@ -272,7 +248,7 @@ def test_differences_have_a_sign_and_zero_has_none():
     ]  # fmt: skip
 
 
-def test_names_of_strangers_are_text():
+def test_names_of_strangers_are_text(html):
     given = small(7, 3)
     members = [member | {"name": HOSTILE + member["name"]} for member in given["members"]]
     told = json.loads(json.dumps(given).replace('"c1"', json.dumps(HOSTILE)))
@@ -282,14 +258,14 @@ def test_names_of_strangers_are_text():
         row["stage" if "stage" in row else "of"] = HOSTILE
     plain, source = search.page(given), search.page(told)
     assert "<script>alert" not in source
-    assert Outline(source).counts["script"] == Outline(plain).counts["script"]
+    assert html(source).counts["script"] == html(plain).counts["script"]
     # Text in Plotly is HTML of its own.
     for name in ("scores", "members", "agreement", "weights", "thresholds"):
-        assert "<script" not in json.dumps(figure(source, name))
+        assert "<script" not in json.dumps(html(source).figure(name))
 
 
 @pytest.mark.parametrize(("members", "angle"), [(4, 0), (8, -40), (9, -90)])
-def test_many_names_above_a_map_stand_upright(members, angle):
+def test_many_names_above_a_map_stand_upright(members, angle, html):
     source = search.page(small(3, members))
     for name in ("agreement", "weights"):
-        assert figure(source, name)["layout"]["xaxis"]["tickangle"] == angle
+        assert html(source).figure(name)["layout"]["xaxis"]["tickangle"] == angle
