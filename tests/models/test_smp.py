@@ -7,7 +7,7 @@ import torch
 
 from phalanx.core import catalogue
 from phalanx.core.errors import ConfigError
-from phalanx.models import _recompute
+from phalanx.models import _recompute, _smp
 
 
 def network(name: str, encoder: str, size: tuple[int, int] | None = None, classes: int = 2, **changes):
@@ -109,11 +109,36 @@ def test_building_draws_the_same_weights_again() -> None:
     assert first.training
 
 
+@pytest.mark.parametrize(
+    ("name", "encoder", "depth", "share"),
+    [
+        ("unet", "resnet18", 3, 0.1),
+        ("unet", "efficientnet-b0", 4, 0.2),
+        ("unetplusplus", "densenet121", 4, 0.8),
+        ("unet", "mit_b0", 4, 0.5),
+        ("unet", "tu-test_resnet", 3, 1.0),
+    ],
+)
+def test_an_encoder_keeps_only_what_it_uses(name: str, encoder: str, depth: int, share: float, monkeypatch) -> None:
+    """The stages beyond its depth are gone, and nothing else has changed. timm leaves them out by itself."""
+    nets = []
+    for trim in (_smp._trim, lambda *_: []):
+        monkeypatch.setattr(_smp, "_trim", trim)
+        torch.manual_seed(2)
+        nets.append(network(name, encoder, depth=depth, decoder_channels=(8,) * depth).eval())
+    x = torch.rand(2, 3, 64, 96)
+    assert torch.equal(nets[0](x), nets[1](x))
+    nets[0](x).sum().backward()
+    assert all(parameter.grad is not None for parameter in nets[0].parameters())
+    count, whole = (sum(parameter.numel() for parameter in net.parameters()) for net in nets)
+    assert count <= share * whole
+
+
 def test_recomputed_blocks_are_the_innermost_of_several_layers() -> None:
     net = network("unet", "resnet18", depth=3, decoder_channels=(8, 8, 4))
     names = {id(module): name for name, module in net.named_modules()}
     found = {names[id(block)] for block in _recompute.blocks(net)}
-    encoder = {f"model.encoder.layer{stage}.{place}" for stage in (1, 2, 3, 4) for place in (0, 1)}
+    encoder = {f"model.encoder.layer{stage}.{place}" for stage in (1, 2) for place in (0, 1)}
     assert found == encoder | {f"model.decoder.blocks.{place}" for place in range(3)}
 
 

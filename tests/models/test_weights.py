@@ -49,6 +49,20 @@ def test_a_prefix_is_found(values, prefix: str, tmp_path: Path) -> None:
     assert same(state_of(loaded), state)
 
 
+def test_a_shallow_encoder_takes_the_weights_of_a_whole_one(tmp_path: Path, monkeypatch) -> None:
+    """From a file and from a hub, and again from a file of its own."""
+    whole = state_of(network({**SMALL, "depth": 5, "decoder_channels": (8,) * 5}))
+    shallow = network(SMALL, weights=write(tmp_path / "whole.safetensors", whole))
+    found = state_of(shallow)
+    assert len(found) < len(whole) and same(found, {name: whole[name] for name in found})
+    assert not [name for name in found if name.startswith(("layer3", "layer4"))]
+    assert same(state_of(network(SMALL, weights=write(tmp_path / "own.safetensors", found))), found)
+    monkeypatch.setattr(_weights, "fetched", lambda *_: whole)
+    assert same(state_of(network(SMALL, weights="imagenet")), found)
+    with pytest.raises(WeightsError, match="has 1 tensors that the encoder has not, first layer5.x"):
+        network(SMALL, weights=write(tmp_path / "odd.safetensors", {**whole, "layer5.x": torch.zeros(1)}))
+
+
 @pytest.mark.parametrize("inside", ["state_dict", "model", ""])
 def test_a_training_checkpoint_is_opened(inside: str, tmp_path: Path) -> None:
     state = state_of(network(SMALL))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -60,6 +61,39 @@ def run(network: Network, config: EncoderConfig, size: tuple[int, int] | None) -
         seen.append(pooled)
     network.train()
     return seen[0]
+
+
+def idle(network: Network, encoder: nn.Module, config: EncoderConfig, size: tuple[int, int] | None) -> list[str]:
+    """The parts of an encoder whose weights reach no logit, such as stages beyond its depth.
+
+    Returns:
+        Names of modules, none inside another; none at all where a network cannot be differentiated on shapes alone.
+    """
+    height, width = size or (max(_SIZE[0], config.least), max(_SIZE[1], config.least))
+    names = {parameter: name for name, parameter in network.named_parameters()}
+    empty = {name: torch.empty_like(held, device="meta", requires_grad=True) for held, name in names.items()}
+    buffers = {name: buffer.to("meta") for name, buffer in network.named_buffers()}
+    network.eval()
+    try:
+        image = torch.empty((1, config.channels, height, width), device="meta")
+        total = functional_call(network, {**empty, **buffers}, (image,)).sum()
+        slopes = torch.autograd.grad(total, list(empty.values()), allow_unused=True)
+    except (RuntimeError, NotImplementedError):
+        return []
+    finally:
+        network.train()
+    unused = {name for name, slope in zip(empty, slopes, strict=True) if slope is None}
+    return list(_parts(encoder, {held for held, name in names.items() if name in unused}))
+
+
+def _parts(module: nn.Module, unused: set[nn.Parameter], prefix: str = "") -> Iterator[str]:
+    """The largest modules all of whose parameters are unused."""
+    for name, part in module.named_children():
+        held = list(part.parameters())
+        if held and unused.issuperset(held):
+            yield prefix + name
+        else:
+            yield from _parts(part, unused, f"{prefix}{name}.")
 
 
 def _watch(pooled: set[nn.Module]) -> Any:

@@ -25,6 +25,8 @@ from phalanx.models._encoder import EncoderConfig
 Make = Callable[[dict[str, Any]], nn.Module]
 # Name of an encoder, its weights, options as above -> the encoder.
 Remake = Callable[[str, Any, dict[str, Any]], nn.Module]
+# Stages of an encoder at most; only a shallower one leaves some of them unused.
+_DEEPEST = 5
 
 
 class SmpNetwork(Network):
@@ -78,6 +80,14 @@ class SmpNetwork(Network):
     def encoder_parameters(self) -> Iterator[Parameter]:
         """The parameters of SMP's encoder."""
         return self.model.encoder.parameters()  # type: ignore[union-attr, return-value]
+
+
+class Nothing(nn.Module):
+    """Stands where a module was taken out whose output nobody used."""
+
+    def forward(self, x: Any, *_: Any, **__: Any) -> Any:
+        """What it was given first."""
+        return x
 
 
 class Parts(nn.Module):
@@ -169,17 +179,45 @@ def assemble(
         try:
             network = kind(make(extra), config.multiple, config.least)
             pooled = _dry.run(network, config, size)
+            idle = _trim(network, config, size)
         except (KeyError, ValueError, TypeError, RuntimeError, AssertionError, ConfigError) as error:
             fault = error
             continue
-        _finish(network, config, pooled, remake, extra)
+        _finish(network, config, pooled, idle, lambda name, weights, extra=extra: remake(name, weights, extra))
         return network
     assert fault is not None
     raise _unfit(title, config, fault)
 
 
+def _trim(network: SmpNetwork, config: EncoderConfig, size: tuple[int, int] | None) -> list[str]:
+    """Take out what the encoder holds and never uses; the names of those modules.
+
+    SMP keeps all stages of an encoder, whatever its depth: 11 of the 12 million weights of a ResNet-18 of depth 3.
+    """
+    encoder: nn.Module = network.model.encoder  # type: ignore[assignment]
+    if config.depth == _DEEPEST:
+        return []
+    idle = {name: encoder.get_submodule(name) for name in _dry.idle(network, encoder, config, size)}
+    if not idle:
+        return []
+    for name in idle:
+        encoder.set_submodule(name, Nothing())
+    try:
+        _dry.run(network, config, size)
+    except (ValueError, TypeError, RuntimeError, AttributeError):
+        # An encoder that looks into its idle stages while it runs the others keeps them.
+        for name, module in idle.items():
+            encoder.set_submodule(name, module)
+        return []
+    return list(idle)
+
+
 def _finish(
-    network: SmpNetwork, config: EncoderConfig, pooled: set[nn.Module], remake: Remake, extra: dict[str, Any]
+    network: SmpNetwork,
+    config: EncoderConfig,
+    pooled: set[nn.Module],
+    idle: list[str],
+    remake: Callable[[str, Any], nn.Module],
 ) -> None:
     """Load the weights and choose the norms."""
     named, state = config.weights, None
@@ -192,12 +230,13 @@ def _finish(
         _norms.replace(network, config.norm, pooled)
     inner: nn.Module = network.model.encoder  # type: ignore[assignment]
     if state is not None:
-        _weights.place(inner, state, config.channels, name=config.encoder, path=Path(named or ""))
+        _weights.place(inner, state, config.channels, name=config.encoder, path=Path(named or ""), idle=idle)
     elif named is not None:
         name, kind = config.encoder, named
         if name.startswith("tu-"):
             name, kind = _weights.hub_name(name, named), True
-        inner.load_state_dict(_weights.fetched(config.encoder, named, partial(remake, name, kind, extra)))
+        whole = _weights.fetched(config.encoder, named, partial(remake, name, kind))
+        inner.load_state_dict({key: value for key, value in whole.items() if not _weights.within(key, idle)})
     if not early and config.norm != "batch":
         _norms.replace(network, config.norm, pooled)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,20 @@ def read(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def place(encoder: nn.Module, state: Mapping[str, Tensor], channels: int, *, name: str, path: Path) -> None:
+def within(name: str, modules: Sequence[str]) -> bool:
+    """Whether a tensor belongs to one of the modules."""
+    return name.startswith(tuple(f"{module}." for module in modules))
+
+
+def place(
+    encoder: nn.Module,
+    state: Mapping[str, Tensor],
+    channels: int,
+    *,
+    name: str,
+    path: Path,
+    idle: Sequence[str] = (),
+) -> None:
     """Load a file's tensors into an encoder, all of them.
 
     The names may stand behind a prefix (`encoder.`, `model.encoder.`, `module.` ...), and be those of timm's whole
@@ -116,6 +129,7 @@ def place(encoder: nn.Module, state: Mapping[str, Tensor], channels: int, *, nam
         channels: image channels of the encoder; the first layer is adapted to them.
         name: of the encoder.
         path: of the file, for errors.
+        idle: modules that were taken out of the encoder; their tensors may be in the file or not.
 
     Raises:
         WeightsError: tensors are missing, of another shape, or unknown to the encoder.
@@ -128,7 +142,7 @@ def place(encoder: nn.Module, state: Mapping[str, Tensor], channels: int, *, nam
         chosen[first] = adapted(chosen[first], channels)
     used = set(found.values())
     left = [key.removeprefix(prefix) for key in state if key.startswith(prefix) and key not in used]
-    left = [key for key in left if not key.endswith("num_batches_tracked") and not _HEADS.match(key)]
+    left = [key for key in left if not (key.endswith("num_batches_tracked") or _HEADS.match(key) or within(key, idle))]
     faults = list(_faults(wanted, chosen, _unknown(left, name)))
     if faults:
         raise WeightsError(
