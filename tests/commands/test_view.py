@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from phalanx.commands import _found, _viewed, _viewed_volume
 from phalanx.mask.dialect import named
@@ -63,6 +64,28 @@ def test_wrong_usage(call):
     assert call("a.csv", "./a.csv", "--images", "images")[0] == 2
     assert call("a.csv")[0] == 2
     assert call("a.csv", "--images", "images", "--dialect", "nonsense")[0] == 2
+
+
+def test_the_truth_is_shown_as_a_patch_corrects_it(call, phantom, monkeypatch):
+    from phalanx.commands import check
+    from phalanx.core import catalogue
+    from phalanx.view import app
+
+    case = catalogue.build("datasets", check.settings(phantom, None, [])).read().train[0]
+    fix = {"expect": {"classes": 29}, "fixes": [{"swap": ["finger-9", "finger-10"]}]}
+    Path("fixes.yaml").write_text(yaml.safe_dump({"format": "phalanx-patch/1", "cases": {case.id: fix}}))
+    Path("a.csv").write_text(f"{HEAD}{Path(case.id).name},finger-9,1 4\n")
+    served = []
+    monkeypatch.setattr(app, "serve", lambda shown, *_, **__: served.append(shown))
+    told = ["a.csv", "--images", phantom / "train", "--truth", phantom]
+    assert [call(*told), call(*told, "--patch", "fixes.yaml")] == [(0, ""), (0, "")]
+    plain, patched = ([shown.mask(shown.truth, 0, label).tolist() for label in range(29)] for shown in served)
+    first, second = (served[0].classes.index(name) for name in ("finger-9", "finger-10"))
+    assert plain[first] != plain[second]
+    plain[first], plain[second] = plain[second], plain[first]
+    assert patched == plain
+    refused(*call(*told, "--patch", "none.yaml"), "none.yaml")
+    assert call("a.csv", "--images", phantom / "train", "--patch", "fixes.yaml")[0] == 2
 
 
 def test_rows_are_joined_by_key_and_what_a_file_lacks_is_no_empty_mask(tmp_path, monkeypatch):
