@@ -42,9 +42,9 @@ def test_errors_exit_with_1_and_are_counted(nuclei):
     (nuclei / "images" / "a.png").write_bytes(b"")
     code, text = run(nuclei)
     assert code == 1
-    assert "error: the image cannot be read (1)" in text and "1 errors, 0 warnings, 0 images" in text
+    assert "error: the image cannot be read (1)" in text and "1 error, 0 warnings, 0 images" in text
     code, text = run(nuclei, "--unreadable", "skip", "--headers")
-    assert code == 0 and "0 errors, 1 warnings, 1 images to leave out" in text
+    assert code == 0 and "0 errors, 1 warning, 1 image to leave out" in text
 
 
 def test_only_ten_of_a_kind_are_shown(nuclei):

@@ -89,6 +89,7 @@ def _work(asked: _Asked, decode: bool, unreadable: Literal["error", "skip"], wor
 
     from phalanx.core import catalogue
     from phalanx.data import quality
+    from phalanx.view import _format
 
     dataset = _patched(catalogue.build("datasets", asked.config).read(), asked.patch, asked.rasteriser)
     checked = quality.examine(dataset, asked.rasteriser, decode, workers, unreadable)
@@ -113,9 +114,8 @@ def _work(asked: _Asked, decode: bool, unreadable: Literal["error", "skip"], wor
     _show_findings(console, checked.findings)
     errors = sum(finding.level == "error" for finding in checked.findings)
     warnings = len(checked.findings) - errors
-    console.print(
-        f"{errors} errors, {warnings} warnings, {len(checked.leave_out)} images to leave out", highlight=False
-    )
+    said = (_format.count(errors, "error"), _format.count(warnings, "warning"))
+    console.print(", ".join((*said, f"{_format.count(len(checked.leave_out), 'image')} to leave out")), highlight=False)
     if asked.suggest is not None:
         _write_patch(asked.suggest, dataset, checked)
     if asked.page is not None:
@@ -147,6 +147,7 @@ def _write_patch(target: Path, dataset: Dataset, checked: Checked) -> None:
 
     from phalanx.core import files
     from phalanx.data import patch as patches
+    from phalanx.view import _format
 
     suggestion = patches.suggested(dataset, checked.findings)
     text = yaml.safe_dump(suggestion, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
@@ -155,7 +156,7 @@ def _write_patch(target: Path, dataset: Dataset, checked: Checked) -> None:
         "# Use it with phalanx check --patch FILE, or run.py data.patch=FILE.\n"
     )
     files.write_text(target, head + text)
-    print(f"Wrote {target}: {len(suggestion['cases'])} cases")
+    print(f"Wrote {target}: {_format.count(len(suggestion['cases']), 'case')}")
 
 
 def settings(data: Path, reader: str | None, options: list[str]) -> Any:
