@@ -46,7 +46,7 @@ ARGUMENTS = {
 # Compositions hold others; these work on colours, which a radiograph has not.
 COLOUR = {
     "ChannelDropout", "ChromaticAberration", "HEStain", "ISONoise", "PlanckianJitter", "RandomFog", "RandomGravel",
-    "RandomRain", "RandomSnow", "RandomSunFlare", "Spatter",
+    "RandomRain", "RandomSnow", "RandomSunFlare", "RedChannel", "Spatter",
 }  # fmt: skip
 INNER = [{"name": "HorizontalFlip", "p": 0.6}, {"name": "VerticalFlip", "p": 0.6}]
 
@@ -264,3 +264,11 @@ def test_dark_background_turns_bright_images_only() -> None:
     assert np.allclose(turned[:, 0, 0] * 255, 5)
     dark = 255 - bright
     assert np.allclose(views(dark, None, 0)[0] * 255, dark.transpose(2, 0, 1))
+
+
+def test_red_is_shown_alone_and_needs_colour() -> None:
+    views = Views([{"name": "RedChannel", "p": 1.0}], (0.0,), (1.0,), geometric=False)
+    image = np.random.default_rng(1).integers(0, 256, (5, 7, 3), np.uint8)
+    assert (views.pixels(image) == image[..., :1]).all() and views.pixels(image).shape == (5, 7, 3)
+    with pytest.raises(ConfigError, match="RedChannel needs colour"):
+        views.pixels(image[..., :1])

@@ -21,12 +21,19 @@ class DarkBackground(ImageOnlyTransform):
 
 
 class RedChannel(ImageOnlyTransform):
-    """Put the red channel into all channels; grey images stay as they are.
+    """Put the red channel into all channels; images without colour stay as they are.
 
     In haematoxylin-eosin stains nuclei are blue and the rest of the tissue is pink: red light is absorbed by nuclei
-    alone, so that every such stain looks alike in it, whatever its hue.
+    alone, so that every such stain looks alike in it, whatever its hue, and blood is as bright as the background.
+    Images must be read in colour (`model.channels: 3`).
     """
 
     def apply(self, img: np.ndarray, **_: Any) -> np.ndarray:
-        """uint8 `(h, w, k)`."""
-        return np.repeat(img[..., :1], img.shape[2], axis=2) if img.ndim == 3 else img
+        """uint8 `(h, w, 3)`.
+
+        Raises:
+            ValueError: an image of one channel.
+        """
+        if img.ndim < 3 or img.shape[2] < 3:
+            raise ValueError("RedChannel needs colour, and model.channels: 1 has none: set it to 3")
+        return np.repeat(img[..., :1], img.shape[2], axis=2)

@@ -31,7 +31,11 @@ def save_weights(module: nn.Module, path: Path) -> None:
     """Write a module's parameters and buffers as safetensors."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     with files.whole(path) as temporary:
+        # Safetensors makes files that their owner alone may read; a run belongs to all who may read its other files.
+        temporary.touch()
+        usual = temporary.stat().st_mode
         save_file(state, temporary)
+        temporary.chmod(usual)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
