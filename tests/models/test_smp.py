@@ -134,6 +134,17 @@ def test_an_encoder_keeps_only_what_it_uses(name: str, encoder: str, depth: int,
     assert count <= share * whole
 
 
+def test_an_encoder_that_does_not_run_without_its_idle_stages_keeps_them(monkeypatch) -> None:
+    nets = []
+    for names in ([], ["layer4", "layer2"]):
+        monkeypatch.setattr(_smp._dry, "idle", lambda *_, names=names: names)
+        torch.manual_seed(2)
+        nets.append(network("unet", "resnet18", depth=4, decoder_channels=(8, 8, 8, 8)).eval())
+    x = torch.rand(1, 3, 64, 64)
+    assert nets[0].state_dict().keys() == nets[1].state_dict().keys()
+    assert torch.equal(nets[0](x), nets[1](x))
+
+
 def test_recomputed_blocks_are_the_innermost_of_several_layers() -> None:
     net = network("unet", "resnet18", depth=3, decoder_channels=(8, 8, 4))
     names = {id(module): name for name, module in net.named_modules()}

@@ -27,6 +27,8 @@ Make = Callable[[dict[str, Any]], nn.Module]
 Remake = Callable[[str, Any, dict[str, Any]], nn.Module]
 # Stages of an encoder at most; only a shallower one leaves some of them unused.
 _DEEPEST = 5
+# What modules that do not fit each other raise.
+_MISFITS = (KeyError, ValueError, TypeError, RuntimeError, AssertionError, ConfigError)
 
 
 class SmpNetwork(Network):
@@ -180,7 +182,7 @@ def assemble(
             network = kind(make(extra), config.multiple, config.least)
             pooled = _dry.run(network, config, size)
             idle = _trim(network, config, size)
-        except (KeyError, ValueError, TypeError, RuntimeError, AssertionError, ConfigError) as error:
+        except _MISFITS as error:
             fault = error
             continue
         _finish(network, config, pooled, idle, lambda name, weights, extra=extra: remake(name, weights, extra))
@@ -204,7 +206,7 @@ def _trim(network: SmpNetwork, config: EncoderConfig, size: tuple[int, int] | No
         encoder.set_submodule(name, Nothing())
     try:
         _dry.run(network, config, size)
-    except (ValueError, TypeError, RuntimeError, AttributeError):
+    except (AttributeError, IndexError, *_MISFITS):
         # An encoder that looks into its idle stages while it runs the others keeps them.
         for name, module in idle.items():
             encoder.set_submodule(name, module)
