@@ -1,7 +1,8 @@
 """Networks of segmentation-models-pytorch behind the seam of `models/_base.py`, and own decoders on its encoders.
 
 Source: Iakubovskii, Segmentation Models Pytorch, https://github.com/qubvel-org/segmentation_models.pytorch (MIT).
-Differs: batch norms of the decoders that see one pixel an image (of pooling branches) are norms over its channels.
+Differs: batch norms of the decoders that see one pixel an image (of pooling branches) are norms over its channels;
+stages of an encoder that no logit depends on are taken out.
 """
 
 from __future__ import annotations
