@@ -59,6 +59,8 @@ def test_a_shallow_encoder_takes_the_weights_of_a_whole_one(tmp_path: Path, monk
     assert same(state_of(network(SMALL, weights=write(tmp_path / "own.safetensors", found))), found)
     monkeypatch.setattr(_weights, "fetched", lambda *_: whole)
     assert same(state_of(network(SMALL, weights="imagenet")), found)
+    shallow.model.encoder.load_state_dict({name: tensor + 1 for name, tensor in whole.items()})
+    assert same(state_of(shallow), {name: whole[name] + 1 for name in found})
     with pytest.raises(WeightsError, match="has 1 tensors that the encoder has not, first layer5.x"):
         network(SMALL, weights=write(tmp_path / "odd.safetensors", {**whole, "layer5.x": torch.zeros(1)}))
 

@@ -21,7 +21,7 @@ class DarkBackground(ImageOnlyTransform):
 
 
 class RedChannel(ImageOnlyTransform):
-    """Put the red channel into all channels; images without colour stay as they are.
+    """Put the red channel into all channels; grey images in three channels stay as they are.
 
     In haematoxylin-eosin stains nuclei are blue and the rest of the tissue is pink: red light is absorbed by nuclei
     alone, so that every such stain looks alike in it, whatever its hue, and blood is as bright as the background.

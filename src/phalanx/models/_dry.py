@@ -37,12 +37,9 @@ def run(network: Network, config: EncoderConfig, size: tuple[int, int] | None) -
     Raises:
         ConfigError: the logits are not of the image's size; other errors come from the network itself.
     """
-    native = _native_size(config.encoder)
-    usual = max(_SIZE[0], config.least), max(_SIZE[1], config.least)
-    sizes = [size or native] if native is not None else [usual, size or usual]
     seen: list[set[nn.Module]] = []
     network.eval()
-    for height, width in dict.fromkeys(sizes):  # type: ignore[misc]
+    for height, width in _sizes(config, size):
         pooled, hooks = set(), []
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -66,24 +63,38 @@ def run(network: Network, config: EncoderConfig, size: tuple[int, int] | None) -
 def idle(network: Network, encoder: nn.Module, config: EncoderConfig, size: tuple[int, int] | None) -> list[str]:
     """The parts of an encoder whose weights reach no logit, such as stages beyond its depth.
 
+    Args:
+        network: as a whole.
+        encoder: the part of it that is searched.
+        config: of the encoder.
+        size: `(height, width)` of the images, in pixels, for encoders that are made for one size.
+
     Returns:
         Names of modules, none inside another; none at all where a network cannot be differentiated on shapes alone.
     """
-    height, width = size or (max(_SIZE[0], config.least), max(_SIZE[1], config.least))
-    names = {parameter: name for name, parameter in network.named_parameters()}
-    empty = {name: torch.empty_like(held, device="meta", requires_grad=True) for held, name in names.items()}
+    parameters = dict(network.named_parameters())
+    empty = {name: torch.empty_like(held, device="meta", requires_grad=True) for name, held in parameters.items()}
     buffers = {name: buffer.to("meta") for name, buffer in network.named_buffers()}
+    image = torch.empty((1, config.channels, *_sizes(config, size)[0]), device="meta")
     network.eval()
     try:
-        image = torch.empty((1, config.channels, height, width), device="meta")
         total = functional_call(network, {**empty, **buffers}, (image,)).sum()
         slopes = torch.autograd.grad(total, list(empty.values()), allow_unused=True)
-    except (RuntimeError, NotImplementedError):
+    except RuntimeError:
         return []
     finally:
         network.train()
-    unused = {name for name, slope in zip(empty, slopes, strict=True) if slope is None}
-    return list(_parts(encoder, {held for held, name in names.items() if name in unused}))
+    unused = {held for held, slope in zip(parameters.values(), slopes, strict=True) if slope is None}
+    return list(_parts(encoder, unused))
+
+
+def _sizes(config: EncoderConfig, size: tuple[int, int] | None) -> list[tuple[int, int]]:
+    """Image sizes `(height, width)` to try: the one that an encoder is made for, or a usual one and the images' own."""
+    native = _native_size(config.encoder)
+    if native is not None:
+        return [size or native]
+    usual = max(_SIZE[0], config.least), max(_SIZE[1], config.least)
+    return list(dict.fromkeys([usual, size or usual]))
 
 
 def _parts(module: nn.Module, unused: set[nn.Parameter], prefix: str = "") -> Iterator[str]:

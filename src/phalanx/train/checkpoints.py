@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +52,28 @@ def load_weights(module: nn.Module, path: Path) -> None:
         raise RunError(
             "the weights of a fold cannot be read", f"{path} ({line})", "delete this fold to train it again"
         ) from None
+
+
+def resumable(path: Path, module: nn.Module) -> dict[str, Any]:
+    """What a checkpoint of training holds, when `module` can go on from it.
+
+    Raises:
+        RunError: it is damaged, or belongs to another network.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        held, wanted = (_shapes(tensors) for tensors in (state["state_dict"], module.state_dict()))
+        odd = sorted({name for name, _ in held.items() ^ wanted.items()})
+        if odd:
+            raise ValueError(f"{len(odd)} tensors are not the network's, first {odd[0]}")
+    except Exception as error:
+        line = " ".join(str(error).split())[:160]
+        raise RunError(
+            "the training of a fold cannot go on", f"{path} ({line})", "delete this fold to train it again"
+        ) from None
+    return state
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Of the weights of a method; what else a training keeps beside them is its own affair."""
+    return {name: tuple(tensor.shape) for name, tensor in state.items() if name.startswith("method.")}

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from phalanx.core import files
 from phalanx.core.labels import LabelSpace
 from phalanx.train import networks, shortage
 from phalanx.train.adapter import Adapter, Infer, Truth, kept, memory_format
-from phalanx.train.checkpoints import WholeFiles, load_weights, save_weights
+from phalanx.train.checkpoints import WholeFiles, load_weights, resumable, save_weights
 from phalanx.train.history import History
 from phalanx.train.settings import TrainConfig
 from phalanx.train.watch import Watch, Watcher
@@ -87,11 +87,12 @@ def fit(
         networks.compile_stages(method)
     trainer = _trainer(config, folder, watch)
     last, started = folder / "last.ckpt", time.monotonic()
-    resumed = last if last.is_file() else None
-    _tell_epoch(train, resumed)
-    if resumed is None or not _stopped_early(resumed):
+    state = resumable(last, adapter) if last.is_file() else None
+    if state is not None:
+        _tell_epoch(train, state)
+    if state is None or not _stopped_early(state):
         with _quiet(), shortage.told("training", _KNOBS), _stoppable(trainer):
-            trainer.fit(adapter, train, validation, ckpt_path=resumed, weights_only=True)
+            trainer.fit(adapter, train, validation, ckpt_path=last if state else None, weights_only=True)
         # The last epoch need not be one of those that are validated and saved.
         trainer.save_checkpoint(last)
     return _finish(method, config, folder, started)
@@ -148,20 +149,18 @@ def _trainer(config: TrainConfig, folder: Path, watch: Watcher | None) -> lightn
         )  # fmt: skip
 
 
-def _tell_epoch(train: DataLoader[Any], checkpoint: Path | None) -> None:
+def _tell_epoch(train: DataLoader[Any], state: Mapping[str, Any]) -> None:
     """Tell the sampler which epoch a resumed run begins with.
 
     Lightning tells it only after it has let the workers begin: they would prepare the first epoch once more.
     """
     sampler: Any = train.sampler
-    if checkpoint is not None and hasattr(sampler, "set_epoch"):
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if hasattr(sampler, "set_epoch"):
         sampler.set_epoch(state["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
-def _stopped_early(checkpoint: Path) -> bool:
+def _stopped_early(state: Mapping[str, Any]) -> bool:
     """True when the run behind a checkpoint had already run out of patience."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     states = [value for name, value in state["callbacks"].items() if name.startswith("EarlyStopping")]
     return any(value["stopped_epoch"] > 0 for value in states)
 
